@@ -1,0 +1,119 @@
+"""Composition root: the one module that knows every other one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from connexion import FlaskApp
+from connexion.middleware.context import ContextMiddleware
+from connexion.middleware.request_validation import RequestValidationMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from flask import Flask
+from flask.json.provider import DefaultJSONProvider
+from flask_migrate import Migrate
+from sqlalchemy.engine import make_url
+from starlette.types import ASGIApp
+
+from api import models
+from api.config import Settings
+from api.infra import health, logging, passwords, redis
+from api.infra.db import db, engine_options
+from api.infra.denylist import DenyList
+from api.infra.limiter import Counter
+from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
+from api.web import errorhandler
+from api.web.asgi import docs, probes
+from api.web.asgi.charges import ChargeRefusals
+from api.web.asgi.entry import Entry
+from api.web.asgi.errors import Errors
+from api.web.asgi.gate import Gate
+from api.web.asgi.guard import Guard
+from api.web.asgi.routes import Routes
+from api.web.asgi.signature import Signature
+from api.web.contract import Contract
+from api.web.limits import Limits
+from api.web.policy import PolicyResolver
+from api.web.runtime import Runtime
+from api.web.validation import Schemas, validator_map
+
+MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+THREADS = 10
+"""In which a2wsgi runs Flask in each process; no more database connections are ever needed."""
+
+__all__ = ["App", "create_app", "models"]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    asgi: ASGIApp
+    flask: Flask
+    runtime: Runtime
+
+
+def create_app(settings: Settings) -> App:
+    """The whole service. Raises ``ContractError`` or ``ResolverError`` on a contract without code."""
+    logging.configure(settings)
+    contract = Contract.load()
+    schemas = Schemas(contract)
+    connexion = _connexion(contract, schemas)
+    runtime = _prepare(connexion.app, contract, schemas, settings)
+    passwords.warm_up()
+    return App(_pipeline(connexion, runtime), connexion.app, runtime)
+
+
+def _connexion(contract: Contract, schemas: Schemas) -> FlaskApp:
+    """Connexion with routing and validation only: the pipeline around it does the rest."""
+    app = FlaskApp(
+        __name__,
+        middlewares=[RoutingMiddleware, RequestValidationMiddleware, ContextMiddleware],
+    )
+    resolver = PolicyResolver(contract)
+    resolver.find_all()
+    app.add_api(
+        contract.for_connexion(),
+        base_path=contract.base_path,
+        resolver=resolver,
+        validator_map=validator_map(schemas),
+    )
+    return app
+
+
+def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Settings) -> Runtime:
+    flask.debug = settings.debug
+    json = cast(DefaultJSONProvider, flask.json)
+    json.sort_keys, json.compact, json.ensure_ascii = False, True, False
+    url = make_url(settings.database_url).set(drivername="postgresql+psycopg2")
+    flask.config["SQLALCHEMY_DATABASE_URI"] = url
+    flask.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(THREADS)
+    db.init_app(flask)
+    Migrate(flask, db, directory=str(MIGRATIONS))
+    errorhandler.install(flask)
+    counter = Counter(flask, settings.redis_url, settings.web_concurrency)
+    runtime = Runtime(
+        settings=settings,
+        contract=contract,
+        tokens=AccessTokens(flask, settings),
+        denied=DenyList(redis.connect(settings.redis_url), LIFETIME + LEEWAY),
+        limits=Limits(contract.rate_limits, counter, settings.rate_limit_scale),
+        schemas=schemas,
+    )
+    runtime.attach(flask)
+    return runtime
+
+
+def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
+    """A request's way, from the inside out (docs/adr tells why in this order)."""
+    settings, contract = runtime.settings, runtime.contract
+    root = docs.root_handlers(contract) | probes.root_handlers(
+        health.database_probe(settings.database_url), health.redis_probe(settings.redis_url)
+    )
+    app: ASGIApp = connexion
+    app = Gate(app)
+    app = Signature(app, runtime.tokens)
+    app = Guard(app)
+    app = ChargeRefusals(app, runtime.limits)
+    app = Routes(app, contract, root, docs.pages())
+    app = Errors(app, debug=settings.debug)
+    return Entry(app, settings, lifespan=connexion)

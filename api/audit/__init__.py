@@ -1,0 +1,1 @@
+"""The audit log: who did what of interest to security, written in the transaction of the act."""

@@ -1,0 +1,113 @@
+"""Every statement about sessions, refresh tokens and failed logins."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from typing import NamedTuple
+
+from sqlalchemy import case, delete, extract, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from api.models import LoginFailure, LoginSession, RefreshToken, User
+
+WINDOW = timedelta(minutes=15)
+MOST_FAILURES = 5
+REFRESH_GRACE = timedelta(seconds=10)
+CLEANED_AT_ONCE = 20
+
+
+class Attempt(NamedTuple):
+    number: int
+    """This one is the n-th in the window that counts now."""
+    wait: float
+    """Seconds until the window ends."""
+
+
+class Presented(NamedTuple):
+    """A refresh token as it came, with its session (locked) and person."""
+
+    sequence: int
+    session: LoginSession
+    user: User
+    is_alive: bool
+    is_recent: bool
+    """The session was refreshed within ``REFRESH_GRACE``."""
+
+
+def count_attempt(session: Session, account: str) -> Attempt:
+    """Count a login under this account name before its password is looked at.
+
+    The row stays locked until the transaction ends, so attempts at one account go one by one, and
+    many at once guess no more often than one after the other.
+    """
+    over = LoginFailure.window_started_at <= func.now() - WINDOW
+    statement = insert(LoginFailure).values(account_hash=_hash(account), failures=1)
+    upsert = statement.on_conflict_do_update(
+        index_elements=[LoginFailure.account_hash],
+        set_={
+            "failures": case((over, 1), else_=LoginFailure.failures + 1),
+            "window_started_at": case((over, func.now()), else_=LoginFailure.window_started_at),
+        },
+    ).returning(
+        LoginFailure.failures,
+        extract("epoch", LoginFailure.window_started_at + WINDOW - func.now()),
+    )
+    number, wait = session.execute(upsert).one()
+    return Attempt(number, float(wait))
+
+
+def forget_attempts(session: Session, account: str) -> None:
+    session.execute(delete(LoginFailure).where(LoginFailure.account_hash == _hash(account)))
+
+
+def clean_attempts(session: Session) -> None:
+    """Remove some windows that are over, skipping what others are at."""
+    old = (
+        select(LoginFailure.account_hash)
+        .where(LoginFailure.window_started_at <= func.now() - WINDOW)
+        .limit(CLEANED_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(delete(LoginFailure).where(LoginFailure.account_hash.in_(old)))
+
+
+def clean_sessions(session: Session, user: User) -> None:
+    """Remove this person's sessions that nothing can bring back to life."""
+    dead = delete(LoginSession).where(LoginSession.user_id == user.id, ~LoginSession.is_alive())
+    session.execute(dead.execution_options(synchronize_session=False))
+
+
+def add_refresh_token(session: Session, login: LoginSession, token: str) -> None:
+    session.add(
+        RefreshToken(token_hash=_hash(token), session_id=login.id, sequence=login.refresh_sequence)
+    )
+
+
+def present(session: Session, token: str) -> Presented | None:
+    """Find a refresh token, current or not, and lock its session.
+
+    Tokens never change, so what is read beside the locked row cannot be stale: whether a token is
+    still the current one stands in the session alone.
+    """
+    statement = (
+        select(
+            RefreshToken.sequence,
+            LoginSession,
+            User,
+            LoginSession.is_alive(),
+            LoginSession.refreshed_at > func.now() - REFRESH_GRACE,
+        )
+        .join(LoginSession, LoginSession.id == RefreshToken.session_id)
+        .join(User, User.id == LoginSession.user_id)
+        .where(RefreshToken.token_hash == _hash(token))
+        .with_for_update(of=LoginSession)
+    )
+    row = session.execute(statement).one_or_none()
+    return Presented(*row) if row else None
+
+
+def _hash(text: str) -> bytes:
+    """Unsalted: a refresh token has 256 random bits, an account name is only hidden from a glance."""
+    return hashlib.sha256(text.encode()).digest()

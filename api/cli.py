@@ -1,0 +1,90 @@
+"""``madang``: what an operator does from a shell."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+
+import click
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from api.app import create_app
+from api.commands import add_person
+from api.commands.release import release as run_release
+from api.commands.seed import seed as run_seed
+from api.config import Misconfigured, Settings
+from api.errors import DomainError
+from api.web.runtime import runtime
+
+
+def _flask() -> Flask:
+    try:
+        return create_app(Settings.from_env(os.environ)).flask
+    except Misconfigured as err:
+        sys.exit(f"madang cannot start:\n{err}")
+
+
+main = FlaskGroup(
+    name="madang",
+    create_app=_flask,
+    add_default_commands=False,
+    add_version_option=False,
+    set_debug_flag=False,
+    load_dotenv=False,
+    help="Madang's commands. Settings come from the environment (see .env.example).",
+)
+
+
+@main.command("create-admin")
+@click.option("--email", required=True)
+@click.option("--username", required=True)
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+def create_admin(email: str, username: str, password_stdin: bool) -> None:
+    """Make an administrator."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
+    body = {"email": email, "username": username, "password": password}
+    try:
+        add_person(body, role="admin")
+    except DomainError as err:
+        sys.exit(_reason(err))
+    click.echo(f"{username} is an administrator now.")
+
+
+@main.command("seed")
+def seed() -> None:
+    """Load demo data; a second time changes nothing."""
+    try:
+        lines = run_seed(runtime().settings)
+    except DomainError as err:
+        sys.exit(_reason(err))
+    for line in lines:
+        click.echo(line)
+
+
+@main.command("routes")
+def routes() -> None:
+    """List the operations of the contract with who may call them."""
+    for operation in runtime().contract.operations.values():
+        line = f"{operation.method:6} {operation.path:28} {operation.policy.role:10} {operation.id}"
+        click.echo(line)
+
+
+@main.command("release")
+def release() -> None:
+    """Migrate the database and make the first administrator, one host at a time."""
+    for line in run_release(runtime().settings):
+        click.echo(line)
+
+
+def _ask_password() -> str:
+    password = getpass.getpass("Password: ")
+    if password != getpass.getpass("Again: "):
+        sys.exit("The passwords differ.")
+    return password
+
+
+def _reason(err: DomainError) -> str:
+    faults = "".join(f"\n  {field}: {fault}" for field, fault in err.details.items())
+    return f"{err.message}{faults}"

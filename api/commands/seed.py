@@ -1,0 +1,75 @@
+"""Demo data for a first look. Refused in production: everybody knows these passwords."""
+
+from __future__ import annotations
+
+from api.commands import add_person
+from api.config import Settings
+from api.errors import Forbidden
+from api.infra.actor import Actor
+from api.infra.db import db, transactional
+from api.models import User
+from api.posts import service as posts
+from api.users import queries as users
+
+PASSWORD = "yard-demo-2026!"
+PEOPLE = {
+    "demo@example.com": "demo",
+    "hana@example.com": "hana_kim",
+    "minsu@example.com": "minsu_park",
+}
+POSTS = (
+    (
+        "hana@example.com",
+        "마당에 오신 것을 환영합니다",
+        "여기서는 누구나 글을 쓰고 이야기를 나눌 수 있어요.",
+        True,
+    ),
+    (
+        "minsu@example.com",
+        "서울에서 보낸 주말",
+        "토요일에는 남산을 걷고, 일요일에는 비가 와서 책을 읽었습니다.",
+        True,
+    ),
+    (
+        "demo@example.com",
+        "Hello from the yard",
+        "A yard is where people meet and talk. Say something back!",
+        True,
+    ),
+    (
+        "hana@example.com",
+        "Notes on contract-first APIs",
+        "The contract is written first, and the code follows it.",
+        True,
+    ),
+    ("demo@example.com", "A draft nobody else can see", "Log in as demo to read this one.", False),
+)
+
+
+def seed(settings: Settings) -> list[str]:
+    """Load what is missing. Raises ``Forbidden`` in production."""
+    if settings.environment == "production":
+        raise Forbidden({"ENVIRONMENT": "is production, which has no demo data"})
+    if users.by_email(db.session(), "demo@example.com") is None:
+        people = {email: _person(email, name) for email, name in PEOPLE.items()}
+        for email, title, body, is_published in POSTS:
+            actor = _acting(people[email])
+            transactional(posts.create)(
+                db.session(), actor, title=title, body=body, is_published=is_published
+            )
+    return [f"Log in as demo@example.com with the password {PASSWORD}"]
+
+
+def _person(email: str, username: str) -> User:
+    return add_person({"email": email, "username": username, "password": PASSWORD}, role="user")
+
+
+def _acting(user: User) -> Actor:
+    return Actor(
+        user_id=user.id,
+        role="user",
+        session_id=None,
+        scopes=frozenset({"write"}),
+        ip="local",
+        request_id="command",
+    )

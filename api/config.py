@@ -1,0 +1,162 @@
+"""Settings: read once, checked once with every fault named, then immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import urlsplit
+
+Environment = Literal["development", "test", "production"]
+ENVIRONMENTS = ("development", "test", "production")
+SHORTEST_SECRET = 32
+"""Bytes: HS256 is no stronger than its key (RFC 7518, 3.2)."""
+WEAK = ("secret", "change", "default", "example", "password", "madang")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Misconfigured(Exception):
+    """The environment cannot be served from; the text has a line for each fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    environment: Environment
+    database_url: str
+    redis_url: str
+    jwt_secret_key: str
+    jwt_secret_key_previous: str | None
+    public_url: str
+    cors_origins: tuple[str, ...]
+    trusted_proxy_hops: int
+    """How many proxies of ours append to X-Forwarded-For."""
+    rate_limit_scale: float
+    """Multiplies every rate limit; a benchmark raises it, nothing switches limits off."""
+    log_level: str
+    port: int
+    web_concurrency: int
+    admin_email: str | None
+    admin_password: str | None
+
+    @property
+    def debug(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read the environment. Raises ``Misconfigured`` with every fault at once."""
+        source = _Source(env)
+        port = source.integer("PORT", 8000, 1, 65535)
+        settings = cls(
+            environment=cast(Environment, source.choice("ENVIRONMENT", ENVIRONMENTS)),
+            database_url=source.url("DATABASE_URL", ("postgres", "postgresql")),
+            redis_url=source.url("REDIS_URL", ("redis", "rediss")),
+            jwt_secret_key=source.required("JWT_SECRET_KEY"),
+            jwt_secret_key_previous=source.optional("JWT_SECRET_KEY_PREVIOUS"),
+            public_url=(source.optional("PUBLIC_URL") or f"http://localhost:{port}").rstrip("/"),
+            cors_origins=tuple((source.optional("CORS_ORIGINS") or "").replace(",", " ").split()),
+            trusted_proxy_hops=source.integer("TRUSTED_PROXY_HOPS", 0, 0, 10),
+            rate_limit_scale=source.number("RATE_LIMIT_SCALE", 1.0),
+            log_level=source.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
+            port=port,
+            web_concurrency=source.integer("WEB_CONCURRENCY", 2, 1, 256),
+            admin_email=source.optional("ADMIN_EMAIL"),
+            admin_password=source.optional("ADMIN_PASSWORD"),
+        )
+        faults = source.faults + _secret_faults(settings) + _address_faults(settings)
+        if faults:
+            raise Misconfigured("\n".join(faults))
+        return settings
+
+
+class _Source:
+    """The environment, or the file that NAME_FILE names; gathers faults instead of stopping."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.faults: list[str] = []
+
+    def optional(self, name: str) -> str | None:
+        if path := self.env.get(f"{name}_FILE"):
+            try:
+                return Path(path).read_text(encoding="utf-8").strip() or None
+            except (OSError, UnicodeError):
+                self.faults.append(f"{name}_FILE names a file that cannot be read")
+        return self.env.get(name) or None
+
+    def required(self, name: str) -> str:
+        value = self.optional(name)
+        if value is None:
+            self.faults.append(f"{name} is not set")
+        return value or ""
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str = "") -> str:
+        value = self.optional(name) or default
+        if value not in allowed:
+            self.faults.append(f"{name} must be one of {', '.join(allowed)}")
+        return value
+
+    def url(self, name: str, schemes: tuple[str, ...]) -> str:
+        value = self.required(name)
+        if value and urlsplit(value).scheme.partition("+")[0] not in schemes:
+            self.faults.append(f"{name} must begin with {' or '.join(s + '://' for s in schemes)}")
+        return value
+
+    def integer(self, name: str, default: int, low: int, high: int) -> int:
+        text = self.optional(name) or str(default)
+        value = int(text) if text.isascii() and text.isdigit() else low - 1
+        if not low <= value <= high:
+            self.faults.append(f"{name} must be a whole number from {low} to {high}")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        try:
+            value = float(self.optional(name) or default)
+        except ValueError:
+            value = 0.0
+        if not 0 < value < float("inf"):
+            self.faults.append(f"{name} must be a number above 0")
+        return value
+
+
+def _secret_faults(settings: Settings) -> list[str]:
+    faults = []
+    for name in ("jwt_secret_key", "jwt_secret_key_previous"):
+        secret = getattr(settings, name)
+        if not secret:
+            continue
+        if len(secret.encode()) < SHORTEST_SECRET:
+            faults.append(f"{name.upper()} must have at least {SHORTEST_SECRET} bytes")
+        elif settings.environment == "production" and _is_weak(secret):
+            faults.append(f"{name.upper()} can be guessed: make one with `openssl rand -hex 32`")
+    if settings.jwt_secret_key and settings.jwt_secret_key == settings.jwt_secret_key_previous:
+        faults.append("JWT_SECRET_KEY and JWT_SECRET_KEY_PREVIOUS must differ")
+    passwords = [urlsplit(settings.database_url).password, urlsplit(settings.redis_url).password]
+    if settings.jwt_secret_key and settings.jwt_secret_key in [*passwords, settings.admin_password]:
+        faults.append("JWT_SECRET_KEY must not be used as another secret")
+    return faults
+
+
+def _is_weak(secret: str) -> bool:
+    return len(set(secret)) < 10 or any(word in secret.lower() for word in WEAK)
+
+
+def _address_faults(settings: Settings) -> list[str]:
+    faults = []
+    url = urlsplit(settings.public_url)
+    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+        faults.append("PUBLIC_URL must be an origin such as https://api.example.com")
+    elif settings.environment == "production":
+        if not settings.https and url.hostname not in LOOPBACK:
+            faults.append("PUBLIC_URL must be https in production")
+    for origin in settings.cors_origins:
+        if origin == "*" or not origin.startswith(("http://", "https://")):
+            faults.append(
+                "CORS_ORIGINS must list exact origins: a wildcard may not have credentials"
+            )
+    return faults

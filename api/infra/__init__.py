@@ -1,0 +1,1 @@
+"""What the service stands on. Knows no routes and no resource."""

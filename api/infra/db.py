@@ -1,0 +1,127 @@
+"""The engine, the declarative base and the one place where a transaction ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from api.errors import DomainError
+from api.infra import db_errors
+from api.infra.metrics import AFTER_COMMIT_FAILURES
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TRIES = 3
+"""How often a transaction that lost to another one (40001, 40P01) is tried in all."""
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+db = SQLAlchemy(model_class=Base)
+
+
+def engine_options(threads: int) -> dict[str, Any]:
+    """As many connections as threads, and a limit to everything that can hang (milliseconds)."""
+    limits = {
+        "statement_timeout": 3000,
+        "lock_timeout": 1000,
+        "idle_in_transaction_session_timeout": 10000,
+        "timezone": "UTC",
+    }
+    return {
+        "pool_size": threads,
+        "max_overflow": 0,
+        "pool_timeout": 1,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "application_name": "madang",
+            "connect_timeout": 2,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 3000,
+            "options": " ".join(f"-c {name}={value}" for name, value in limits.items()),
+        },
+    }
+
+
+def on_commit(session: Session, action: Callable[[], object]) -> None:
+    """Run *action* once the current transaction is durable; drop it on rollback."""
+    session.info.setdefault("on_commit", []).append(action)
+
+
+def transactional(handler: Callable[P, R]) -> Callable[P, R]:
+    """Make one handler call one transaction. The only caller of ``commit()`` in the API.
+
+    A refusal with ``keeps_writes`` is committed as well. Database errors leave as ``DomainError``;
+    a transaction that lost to another one is run again, so a handler may be called up to ``TRIES``
+    times.
+    """
+
+    @wraps(handler)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        for _ in range(TRIES - 1):
+            try:
+                return _once(handler, *args, **kwargs)
+            except SQLAlchemyError as err:
+                if not db_errors.is_retryable(err):
+                    raise db_errors.translate(err) from err
+        with translated():
+            return _once(handler, *args, **kwargs)
+
+    return wrapper
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let database errors leave as ``DomainError``."""
+    try:
+        yield
+    except SQLAlchemyError as err:
+        raise db_errors.translate(err) from err
+
+
+def _once(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    session = db.session()
+    try:
+        result = handler(*args, **kwargs)
+        session.commit()
+    except BaseException as err:
+        if isinstance(err, DomainError) and err.keeps_writes:
+            session.commit()
+            _run_actions(session)
+        else:
+            session.info.pop("on_commit", None)
+            session.rollback()
+        raise
+    _run_actions(session)
+    return result
+
+
+def _run_actions(session: Session) -> None:
+    for action in session.info.pop("on_commit", []):
+        try:
+            action()
+        except Exception:  # the data is safe already: a lost side effect is not a 500
+            AFTER_COMMIT_FAILURES.inc()
+            log.exception("a side effect failed after the commit")

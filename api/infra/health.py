@@ -1,0 +1,36 @@
+"""Whether the servers behind can be used, asked on connections of their own: the pool may be full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+
+import psycopg2
+from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
+
+from api.infra import redis
+
+
+def database_probe(url: str) -> Callable[[], None]:
+    """A check that raises ``psycopg2.Error`` when a statement cannot be run within 2 seconds."""
+    dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+    def probe() -> None:
+        options = {"connect_timeout": 2, "tcp_user_timeout": 2000}
+        with closing(psycopg2.connect(dsn, options="-c statement_timeout=2000", **options)) as conn:
+            conn.cursor().execute("SELECT 1")
+
+    return probe
+
+
+def redis_probe(url: str) -> Callable[[], bool]:
+    client = redis.connect(url)
+
+    def probe() -> bool:
+        try:
+            return bool(client.ping())
+        except (RedisError, OSError):
+            return False
+
+    return probe

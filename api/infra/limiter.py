@@ -1,0 +1,58 @@
+"""Counting hits in Redis by Flask-Limiter's storage and strategy, and without Redis in this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask
+from flask_limiter import Limiter
+from limits import RateLimitItem
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
+
+from api.infra import redis
+from api.infra.redis import Breaker
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    within: bool
+    remaining: int
+    resets_at: float
+    """Seconds since the epoch."""
+
+
+class Counter:
+    """Fixed windows that begin with the first hit.
+
+    While Redis fails each process counts for itself and allows its share: the limit divided by
+    the number of processes, at least 1.
+    """
+
+    def __init__(self, app: Flask, redis_url: str, processes: int) -> None:
+        self._limiter = Limiter(
+            key_func=lambda: "",
+            app=app,
+            storage_uri=redis_url,
+            storage_options=redis.options(),
+            strategy="fixed-window",
+            headers_enabled=False,
+        )
+        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._processes = processes
+        self._breaker = Breaker("limits")
+
+    def hit(self, item: RateLimitItem, key: str) -> Count:
+        share = type(item)(
+            max(1, item.amount // self._processes), item.multiples, namespace=item.namespace
+        )
+        return self._breaker.call(
+            lambda: _hit(self._limiter.limiter, item, key),
+            lambda: _hit(self._local, share, key),
+        )
+
+
+def _hit(strategy: RateLimiter, item: RateLimitItem, key: str) -> Count:
+    within = strategy.hit(item, key)
+    stats = strategy.get_window_stats(item, key)
+    return Count(within, stats.remaining, stats.reset_time)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Index, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from api.infra.db import Base
+from api.models.columns import Counter, Created, Id, String, Updated
+
+
+class User(Base):
+    """A person. ``post_count`` counts what anonymous readers see: published posts."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        CheckConstraint("char_length(email) <= 254", name="email_length"),
+        CheckConstraint("username ~ '^[a-z0-9_]{3,30}$'", name="username_form"),
+        CheckConstraint("char_length(bio) <= 500", name="bio_length"),
+        CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role_known"),
+        CheckConstraint("status IN ('active', 'blocked')", name="status_known"),
+        CheckConstraint("post_count >= 0", name="post_count_not_negative"),
+    )
+
+    id: Mapped[Id]
+    email: Mapped[String]
+    username: Mapped[String] = mapped_column(unique=True)
+    bio: Mapped[String | None]
+    password_hash: Mapped[String]
+    role: Mapped[String] = mapped_column(server_default="user")
+    status: Mapped[String] = mapped_column(server_default="active")
+    post_count: Mapped[Counter]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Updated]
+
+
+UNIQUE_EMAIL = Index("uq_users_email_lower", func.lower(User.email), unique=True)
+UNIQUE_USERNAME = "uq_users_username"

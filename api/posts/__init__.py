@@ -1,0 +1,1 @@
+"""Posts: handlers > schemas, service > policy > queries > models."""

@@ -1,0 +1,13 @@
+"""Who may see a post."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, or_
+
+from api.infra.actor import Actor
+from api.models import Post
+
+
+def visible_to(actor: Actor) -> ColumnElement[bool]:
+    """Published, or a draft of one's own; part of the query, so that nothing else is ever fetched."""
+    return or_(Post.is_published, Post.author_id == actor.user_id)

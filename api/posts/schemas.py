@@ -1,0 +1,20 @@
+"""How a post looks on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from api.users.schemas import AuthorSchema
+from api.web.fields import Timestamp
+
+
+class PostSchema(Schema):
+    id = fields.UUID()
+    title = fields.String()
+    body = fields.String()
+    author = fields.Nested(AuthorSchema)
+    is_published = fields.Boolean()
+    published_at = Timestamp()
+    comment_count = fields.Integer()
+    created_at = Timestamp()
+    updated_at = Timestamp()

@@ -1,0 +1,1 @@
+"""People: handlers > schemas, service > queries > models."""

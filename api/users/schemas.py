@@ -1,0 +1,26 @@
+"""How a person looks on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from api.web.fields import Timestamp
+
+
+class AuthorSchema(Schema):
+    """As readers of a post see its author."""
+
+    id = fields.UUID()
+    username = fields.String()
+
+
+class AccountSchema(AuthorSchema):
+    """As people see themselves."""
+
+    bio = fields.String()
+    created_at = Timestamp()
+    post_count = fields.Integer()
+    email = fields.String()
+    role = fields.String()
+    status = fields.String()
+    updated_at = Timestamp()

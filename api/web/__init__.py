@@ -1,0 +1,1 @@
+"""Knows HTTP, never a resource."""

@@ -1,0 +1,25 @@
+"""Charges what is refused before Flask to the same rate limits as everything else."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import DomainError
+from api.web import context
+from api.web.limits import Limits
+
+
+class ChargeRefusals:
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app = app
+        self.limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A refusal stays what it is until a bucket is empty; then it is ``RateLimited``."""
+        try:
+            await self.app(scope, receive, send)
+        except DomainError:
+            await asyncio.to_thread(self.limits.charge, context.current())
+            raise

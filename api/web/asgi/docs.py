@@ -1,0 +1,106 @@
+"""The contract as it is published, and two pages that show it without asking any other host."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+
+from starlette.datastructures import Headers
+from starlette.types import Scope, Send
+
+from api.web.asgi.errors import respond
+from api.web.asgi.routes import RootHandler
+from api.web.contract import BUNDLE, Contract
+
+PAGES = Path(__file__).with_name("pages")
+ASSETS = "/docs/assets/"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HTML = "text/html; charset=utf-8"
+TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
+
+
+def root_handlers(contract: Contract) -> dict[str, RootHandler]:
+    """By operation id: the documents that the contract itself describes."""
+    as_json = json.dumps(contract.document, ensure_ascii=False, separators=(",", ":")).encode()
+    return {
+        "get_openapi_yaml": _document(BUNDLE.read_bytes(), "application/yaml"),
+        "get_openapi_json": _document(as_json, "application/json"),
+        "get_docs": _page("docs.html"),
+        "get_redoc": _page("redoc.html"),
+    }
+
+
+def pages() -> dict[str, RootHandler]:
+    """By path: what stands beside the contract, for browsers only."""
+    return {"/": _to_docs} | {ASSETS + name: _asset(path) for name, path in _assets().items()}
+
+
+def _document(body: bytes, media_type: str) -> RootHandler:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
+
+    async def handler(scope: Scope, send: Send) -> None:
+        asked = Headers(scope=scope).get("if-none-match", "")
+        if asked == "*" or etag in asked.replace("W/", "").replace(" ", "").split(","):
+            await respond(send, 304, b"", headers)
+        else:
+            await respond(send, 200, body, {"Content-Type": media_type, **headers})
+
+    return handler
+
+
+def _page(name: str) -> RootHandler:
+    body = (PAGES / name).read_bytes()
+    headers = {
+        "Content-Type": HTML,
+        "Content-Security-Policy": PAGE_POLICY,
+        "Cache-Control": "no-cache",
+    }
+
+    async def handler(_: Scope, send: Send) -> None:
+        await respond(send, 200, body, headers)
+
+    return handler
+
+
+def _asset(path: Path) -> RootHandler:
+    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": "public, max-age=3600"}
+
+    async def handler(_: Scope, send: Send) -> None:
+        await respond(send, 200, await asyncio.to_thread(path.read_bytes), headers)
+
+    return handler
+
+
+async def _to_docs(_: Scope, send: Send) -> None:
+    await respond(send, 302, b"", {"Location": "/docs"})
+
+
+@cache
+def _assets() -> dict[str, Path]:
+    """Swagger UI and Redoc out of two packages that are here for these files only."""
+    [swagger_ui] = _package("swagger_ui_bundle").glob("vendor/swagger-ui-*")
+    redoc = _package("flask_openapi_redoc") / "templates" / "redoc" / "js"
+    return {
+        "swagger-ui.css": swagger_ui / "swagger-ui.css",
+        "swagger-ui-bundle.js": swagger_ui / "swagger-ui-bundle.js",
+        "favicon.png": swagger_ui / "favicon-32x32.png",
+        "redoc.standalone.js": redoc / "redoc.standalone.js",
+        "docs.js": PAGES / "docs.js",
+        "redoc.js": PAGES / "redoc.js",
+    }
+
+
+def _package(name: str) -> Path:
+    """Its folder, found without importing it."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent

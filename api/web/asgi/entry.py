@@ -1,0 +1,130 @@
+"""The first and the last to see a request: ids, headers of every answer, HEAD, the access line."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.config import Settings
+from api.infra.ids import new_id
+from api.infra.logging import request_fields
+from api.web import context
+from api.web.asgi.client_address import client_address
+from api.web.context import Bucket, RequestContext
+
+log = logging.getLogger("madang.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+LONGEST_AGENT = 200
+
+API_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+class Entry:
+    def __init__(self, app: ASGIApp, settings: Settings, *, lifespan: ASGIApp) -> None:
+        self.app = app
+        self.lifespan = lifespan
+        self.hops = settings.trusted_proxy_hops
+        self.headers = dict(API_HEADERS)
+        if settings.https:
+            self.headers["Strict-Transport-Security"] = HSTS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.lifespan(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request = _context(scope, headers, self.hops)
+        context.enter(request)
+        request_fields.set({"request_id": request.request_id, "trace_id": request.trace_id})
+        answer = _Answer(send, request, self.headers, is_head=scope["method"] == "HEAD")
+        started = time.perf_counter()
+        try:
+            await self.app(scope, receive, answer)
+        finally:
+            _log_access(scope["method"], headers, request, answer, time.perf_counter() - started)
+
+
+class _Answer:
+    """Passes the answer on: adds the headers of every answer, leaves out a body nobody asked for."""
+
+    def __init__(
+        self, send: Send, request: RequestContext, headers: dict[str, str], *, is_head: bool
+    ) -> None:
+        self._send = send
+        self._request = request
+        self._headers = headers
+        self._is_head = is_head
+        self.status = 0
+        self.bytes = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(raw=list(message["headers"]))
+            for name, value in self._headers.items():
+                headers.setdefault(name, value)
+            headers["X-Request-ID"] = self._request.request_id
+            headers.update(_rate_headers(self._request.buckets))
+            message = {**message, "headers": headers.raw}
+        elif message["type"] == "http.response.body":
+            if self._is_head:
+                message = {**message, "body": b""}
+            self.bytes += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _context(scope: Scope, headers: Headers, hops: int) -> RequestContext:
+    given = headers.get("x-request-id", "")
+    parent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    return RequestContext(
+        request_id=given if REQUEST_ID.fullmatch(given) else str(new_id()),
+        trace_id=parent[1] if parent and parent[1].strip("0") else secrets.token_hex(16),
+        ip=client_address(scope, headers, hops),
+    )
+
+
+def _rate_headers(buckets: list[Bucket]) -> dict[str, str]:
+    """Of the bucket that is nearest to empty; the structured ones list them all."""
+    if not buckets:
+        return {}
+    tightest = min(buckets, key=lambda bucket: bucket.remaining / bucket.limit)
+    return {
+        "RateLimit-Policy": ", ".join(f'"{b.name}";q={b.limit};w={b.window}' for b in buckets),
+        "RateLimit": ", ".join(f'"{b.name}";r={b.remaining};t={b.resets_in}' for b in buckets),
+        "X-RateLimit-Limit": str(tightest.limit),
+        "X-RateLimit-Remaining": str(tightest.remaining),
+        "X-RateLimit-Reset": str(tightest.resets_in),
+    }
+
+
+def _log_access(
+    method: str, headers: Headers, request: RequestContext, answer: _Answer, seconds: float
+) -> None:
+    """The path as such is not written: a secret may have been put into it."""
+    fields: dict[str, Any] = {
+        "method": method[:16],
+        "route": request.operation.path if request.operation else None,
+        "status": answer.status,
+        "duration_ms": round(seconds * 1000, 2),
+        "bytes": answer.bytes,
+        "ip": request.ip,
+        "user_agent": headers.get("user-agent", "")[:LONGEST_AGENT],
+        "user_id": str(request.actor.user_id) if request.actor and request.actor.user_id else None,
+    }
+    log.info("request", extra=fields)

@@ -1,0 +1,192 @@
+"""What no schema can see: the bytes of a request. Refuses what Connexion would accept or die of."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import DomainError, InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from api.web import context
+
+LARGEST_BODY = 64 * 1024
+DEEPEST = 20
+MOST_DIGITS = 19
+SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "x-request-id")
+"""Headers that mean something else to somebody else when they come twice."""
+TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+"""Strings, so that brackets in them do not count, and brackets."""
+
+
+class ClientGone(Exception):
+    """The connection ended before the body did; there is nobody to answer."""
+
+
+class Guard:
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        _check_headers(headers)
+        _check_target(scope)
+        try:
+            raw = await _read(receive, headers)
+        except ClientGone:
+            return
+        request = context.current()
+        assert request.operation is not None
+        if raw:
+            if request.operation.body is None:
+                raise InvalidInput({"body": "is not expected here"})
+            _check_media_type(headers)
+            request.body = parse(raw)
+            scope = {**scope, "headers": _plain_media_type(scope["headers"])}
+        await self.app(scope, _replay(raw, receive), send)
+
+
+def parse(raw: bytes) -> Any:
+    """The JSON value. Raises ``InvalidInput`` for what is not I-JSON (RFC 7493) or beyond bounds."""
+    try:
+        text = raw.decode("utf-8")
+        _check_depth(text)
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except ValueError as err:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise InvalidInput({"body": "is not valid JSON in UTF-8"}) from err
+    _check_text(value)
+    return value
+
+
+def _check_headers(headers: Headers) -> None:
+    if repeated := [name for name in SINGLE if len(headers.getlist(name)) > 1]:
+        raise InvalidInput(dict.fromkeys(repeated, "is given more than once"))
+
+
+def _check_target(scope: Scope) -> None:
+    """The path and the query must be percent-encoded UTF-8 without NUL."""
+    target = scope.get("raw_path", b"") + b"?" + scope["query_string"]
+    try:
+        target.decode("ascii")
+        text = unquote_to_bytes(target).decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise InvalidInput({"url": "is not percent-encoded UTF-8"}) from err
+    if "\0" in text:
+        raise InvalidInput({"url": "must not contain NUL"})
+
+
+async def _read(receive: Receive, headers: Headers) -> bytes:
+    length = headers.get("content-length", "0")
+    if length.isdigit() and int(length[:10]) > LARGEST_BODY:
+        raise PayloadTooLarge()
+    chunks, size, more = [], 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise PayloadTooLarge()
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return b"".join(chunks)
+
+
+def _check_media_type(headers: Headers) -> None:
+    media_type, *parameters = headers.get("content-type", "").split(";")
+    if media_type.strip().lower() != "application/json":
+        raise UnsupportedMediaType()
+    for parameter in parameters:
+        name, _, value = parameter.strip().partition("=")
+        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType()
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType()
+
+
+def _plain_media_type(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Connexion looks validators up by the exact spelling, and skips validation without one."""
+    others = [(name, value) for name, value in headers if name != b"content-type"]
+    return [*others, (b"content-type", b"application/json")]
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in TOKENS.finditer(text):
+        if match[0] in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                raise InvalidInput({"body": f"is nested deeper than {DEEPEST} levels"})
+        elif match[0] in "]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise InvalidInput({"body": "has a key more than once"})
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MOST_DIGITS:
+        raise _too_long()
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if sum(map(str.isdigit, digits)) > MOST_DIGITS or math.isinf(value):
+        raise _too_long()
+    return value
+
+
+def _constant(_: str) -> Any:
+    raise InvalidInput({"body": "NaN and Infinity are not JSON"})
+
+
+def _too_long() -> DomainError:
+    return InvalidInput({"body": f"has a number of more than {MOST_DIGITS} digits"})
+
+
+def _check_text(value: Any) -> None:
+    """No NUL and no lone surrogate in any key or string, neither of which PostgreSQL can store."""
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError as err:
+            raise InvalidInput({"body": "has a lone surrogate"}) from err
+        if "\0" in value:
+            raise InvalidInput({"body": "has a NUL character"})
+    elif isinstance(value, list):
+        for child in value:
+            _check_text(child)
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            _check_text(key)
+            _check_text(child)
+
+
+def _replay(raw: bytes, receive: Receive) -> Receive:
+    """The body in one piece, then whatever the connection says next."""
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": raw, "more_body": False}
+
+    return replay

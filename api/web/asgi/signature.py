@@ -1,0 +1,28 @@
+"""Every ``Authorization`` header is checked, whatever the operation says. No I/O on this road."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import TokenInvalid, Unauthorized
+from api.infra.tokens import AccessTokens
+from api.web import context
+
+
+class Signature:
+    def __init__(self, app: ASGIApp, tokens: AccessTokens) -> None:
+        self.app = app
+        self.tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = context.current()
+        header = Headers(scope=scope).get("authorization")
+        if header is not None:
+            scheme, _, token = header.partition(" ")
+            if scheme.lower() != "bearer":
+                raise TokenInvalid()
+            request.claims = self.tokens.verify(token.strip(" "))
+        elif request.operation is not None and request.operation.needs_login:
+            raise Unauthorized()
+        await self.app(scope, receive, send)

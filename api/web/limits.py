@@ -1,0 +1,91 @@
+"""Rate limits: what ``x-rate-limits`` says, charged to a person or an address.
+
+Whatever road a request takes, it is charged here exactly once: by the policy wrapper when it reaches
+Flask, by the ASGI part when it is refused before that.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from uuid import UUID
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+
+from api.errors import RateLimited
+from api.infra.limiter import Counter
+from api.web.context import Bucket, RequestContext
+from api.web.contract import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    name: str
+    item: RateLimitItem
+    by: str
+    """``user`` or ``address``."""
+    when: str
+    """``anonymous``, ``authenticated`` or ``always``."""
+
+    def applies_to(self, user_id: UUID | None) -> bool:
+        return self.when == "always" or (self.when == "authenticated") == (user_id is not None)
+
+
+class Limits:
+    def __init__(self, table: dict[str, Json], counter: Counter, scale: float) -> None:
+        self._counter = counter
+        self._limits = {name: _limit(name, entry, scale) for name, entry in table.items()}
+
+    def charge(self, context: RequestContext) -> None:
+        """Count this request in each of its buckets; a second call does nothing.
+
+        Raises ``RateLimited`` when a bucket is empty. ``context.buckets`` tells how they stand.
+        """
+        if context.buckets or context.operation is None:
+            return
+        full = 0
+        for limit, key in self._keys(context):
+            count = self._counter.hit(limit.item, key)
+            resets_in = max(1, math.ceil(count.resets_at - time.time()))
+            context.buckets.append(
+                Bucket(
+                    limit.name,
+                    limit.item.amount,
+                    limit.item.get_expiry(),
+                    count.remaining,
+                    resets_in,
+                )
+            )
+            full = full if count.within else max(full, resets_in)
+        if full:
+            raise RateLimited(full)
+
+    def _keys(self, context: RequestContext) -> Iterator[tuple[Limit, str]]:
+        user_id = context.claims.user_id if context.claims else None
+        assert context.operation is not None
+        for name in context.operation.policy.rate_limit:
+            limit = self._limits[name]
+            if limit.applies_to(user_id):
+                yield limit, str(user_id) if limit.by == "user" else address_key(context.ip)
+
+
+def _limit(name: str, entry: Json, scale: float) -> Limit:
+    amount = max(1, round(entry["limit"] * scale))
+    item = RateLimitItemPerSecond(amount, entry["window"], namespace=f"limit:{name}")
+    return Limit(name, item, entry["by"], entry["when"])
+
+
+def address_key(ip: str) -> str:
+    """One key for all that a visitor can choose from: an IPv4 address, or an IPv6 /64."""
+    try:
+        address = ip_address(ip.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return address.exploded[:19]
+    return str(address)

@@ -1,0 +1,58 @@
+"""Wraps each handler in what the contract says of it, so that handlers hold business only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from connexion.resolver import Resolution, Resolver
+from flask import Response
+
+from api.infra.db import db, transactional, translated
+from api.web import context, identity
+from api.web.contract import Contract, Operation
+from api.web.runtime import runtime
+
+Handler = Callable[..., Response]
+
+
+class PolicyResolver(Resolver):  # type: ignore[misc]  # Connexion ships no types
+    """Finds ``api.<tag>.handlers.<operationId>`` and puts its policy around it."""
+
+    def __init__(self, contract: Contract) -> None:
+        super().__init__()
+        self._contract = contract
+
+    def resolve(self, operation: Any) -> Resolution:
+        known = self._contract.operations[operation.operation_id]
+        return Resolution(enforce(known, self._find(known)), known.id)
+
+    def find_all(self) -> None:
+        """Raises ``ResolverError`` for an operation without a handler, which Connexion itself
+        notices with the first request only."""
+        for operation in self._contract.operations.values():
+            if not operation.is_root:
+                self._find(operation)
+
+    def _find(self, operation: Operation) -> Handler:
+        name = f"api.{operation.tag.lower()}.handlers.{operation.id}"
+        found: Handler = self.resolve_function_from_operation_id(name)
+        return found
+
+
+def enforce(operation: Operation, handler: Handler) -> Handler:
+    """Rate limits, then session and role, then the handler in its transaction."""
+    inner = handler if operation.method == "GET" else transactional(handler)
+
+    @wraps(handler)
+    def wrapper(*args: Any, **kwargs: Any) -> Response:
+        request = context.current()
+        runtime().limits.charge(request)
+        with translated():
+            actor = identity.authenticate(db.session(), request, runtime().denied)
+            identity.require(actor, operation.policy.role)
+            request.actor = actor
+            return inner(*args, **kwargs)
+
+    return wrapper

@@ -1,0 +1,34 @@
+"""The long-lived parts that handlers need, made once by ``api.app``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+
+from api.config import Settings
+from api.infra.denylist import DenyList
+from api.infra.tokens import AccessTokens
+from api.web.contract import Contract
+from api.web.limits import Limits
+from api.web.validation import Schemas
+
+KEY = "madang"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    settings: Settings
+    contract: Contract
+    tokens: AccessTokens
+    denied: DenyList
+    limits: Limits
+    schemas: Schemas
+
+    def attach(self, flask: Flask) -> None:
+        flask.extensions[KEY] = self
+
+
+def runtime() -> Runtime:
+    found: Runtime = current_app.extensions[KEY]
+    return found

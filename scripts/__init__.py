@@ -1,0 +1,1 @@
+"""What starts, prepares and checks the project on a developer's machine."""

@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Prepares .venv; sourced by run, test, check and lock. Everything is installed from requirements-dev.lock, by hash.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+VENV=$ROOT/.venv
+PYTHON=$VENV/bin/python
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# A name on PATH may be a shim that leads nowhere, so each candidate has to run.
+usable() { "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+has_pip() { "$1" -c 'import ensurepip' >/dev/null 2>&1 || uv --version >/dev/null 2>&1; }
+
+find_python() {
+    local candidate found=
+    for candidate in ${MADANG_PYTHON:+"$MADANG_PYTHON"} python3.13 python3.12 python3.11 python3; do
+        if usable "$candidate"; then
+            found=$candidate
+            if has_pip "$candidate"; then command -v "$candidate"; return; fi
+        fi
+        [ "$candidate" != "${MADANG_PYTHON:-}" ] || die "MADANG_PYTHON=$MADANG_PYTHON is not a Python 3.11 or later with venv and pip"
+    done
+    [ -z "$found" ] || die "$found cannot make a virtual environment: install python3-venv (Debian, Ubuntu) or uv"
+    die "Python 3.11 or later is missing: install python3, or name one in MADANG_PYTHON"
+}
+
+# What has to be equal for .venv to be used as it is. The scripts in .venv/bin hold its path.
+interpreter() { printf '%s\n' "$VENV"; "$PYTHON" --version; }
+project() { printf '%s\n' "$VENV"; cat "$ROOT/setup.cfg" "$ROOT/pyproject.toml"; }
+packages() { cat "$ROOT/requirements-dev.lock"; }
+
+unchanged() { "$1" 2>/dev/null | cmp -s - "$VENV/.$1"; }
+
+# Written last and in one move: an installation that was interrupted has no stamp, and is made again.
+stamp() { "$1" >"$VENV/.$1.new" && mv "$VENV/.$1.new" "$VENV/.$1"; }
+
+quietly() {
+    "$@" >"$VENV/install.log" 2>&1 && return
+    say "$(grep -m1 -iE 'error|could not' "$VENV/install.log" || tail -n1 "$VENV/install.log")"
+    die "The packages could not be installed (is the network there?); the whole answer is in .venv/install.log"
+}
+
+make_venv() {
+    local python
+    python=$(find_python)
+    say "Installing into .venv with $("$python" --version); later starts skip this"
+    rm -rf "$VENV"
+    if "$python" -c 'import ensurepip' >/dev/null 2>&1; then
+        "$python" -m venv "$VENV"
+    else
+        UV_PYTHON_DOWNLOADS=never uv venv --quiet --python "$python" "$VENV"
+    fi
+}
+
+# uv needs seconds where pip needs a minute. One that the lock pins comes in when the machine has none.
+find_uv() {
+    if uv --version >/dev/null 2>&1; then command -v uv; return; fi
+    [ -x "$VENV/bin/uv" ] || awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' "$ROOT/requirements-dev.lock" |
+        "$PYTHON" -m pip install --quiet --no-deps --require-hashes -r /dev/stdin >/dev/null 2>&1 || return 0
+    printf '%s\n' "$VENV/bin/uv"
+}
+
+install() {
+    local uv=$1
+    shift
+    if [ -n "$uv" ]; then
+        (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip install --python "$PYTHON" "$@")
+    else
+        quietly "$PYTHON" -m pip install "$@"
+    fi
+}
+
+prepare_unlocked() {
+    if ! unchanged interpreter || ! [ -f "$VENV/.packages" ]; then
+        make_venv
+        stamp interpreter
+    fi
+    unchanged packages && unchanged project && return
+    local uv
+    uv=$(find_uv)
+    if ! unchanged packages; then
+        # A package that was half replaced cannot be told from a whole one: without the stamp all is made anew.
+        rm -f "$VENV/.packages"
+        install "$uv" --require-hashes -r "$ROOT/requirements-dev.lock"
+    fi
+    # setuptools is among the packages: building in isolation would ask the network for it.
+    install "$uv" --no-deps --no-build-isolation -e "$ROOT"
+    stamp project
+    stamp packages
+}
+
+prepare() {
+    if command -v flock >/dev/null; then
+        (flock 9 && prepare_unlocked) 9<"$ROOT/scripts/lib.sh"
+    else
+        prepare_unlocked
+    fi
+}

@@ -1,0 +1,100 @@
+"""Real servers for every test: PostgreSQL built by the migrations, a Redis, the whole service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from flask_migrate import upgrade
+from redis import Redis
+from starlette.testclient import TestClient
+
+from api.app import App, create_app
+from api.config import Settings
+from api.models import User
+from tests.people import People, Person, sql
+from tests.spec import assert_documented
+
+ORIGIN = "http://localhost"
+SECRET = "a signing key for tests, 32 bytes or more"
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Servers of our own, or those of TEST_DATABASE_URL and TEST_REDIS_URL."""
+    database, redis = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_REDIS_URL")
+    with ExitStack() as stack:
+        if not (database and redis):
+            from scripts import embedded
+
+            home = tmp_path_factory.mktemp("servers")
+            servers = stack.enter_context(
+                embedded.servers(home, database=not database, redis=not redis, fast=True)
+            )
+            database, redis = database or servers.database_url, redis or servers.redis_url
+        yield {
+            "ENVIRONMENT": "test",
+            "DATABASE_URL": database,
+            "REDIS_URL": redis,
+            "JWT_SECRET_KEY": SECRET,
+            "PUBLIC_URL": ORIGIN,
+        }
+
+
+@pytest.fixture(scope="session")
+def app(environment: dict[str, str]) -> App:
+    app = create_app(Settings.from_env(environment))
+    with app.flask.app_context():
+        upgrade()
+    return app
+
+
+@pytest.fixture(scope="session")
+def redis(environment: dict[str, str]) -> Redis:
+    return Redis.from_url(environment["REDIS_URL"])
+
+
+@pytest.fixture
+def clean(app: App, redis: Redis) -> None:
+    """Nothing stored, nothing counted."""
+    tables = ", ".join(table.name for table in reversed(User.metadata.sorted_tables))
+    sql(app.flask, f"TRUNCATE {tables}")
+    redis.flushdb()
+
+
+@pytest.fixture(scope="session")
+def transport(app: App) -> Iterator[TestClient]:
+    with TestClient(app.asgi, base_url=ORIGIN, raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(assert_documented)
+        yield client
+
+
+@pytest.fixture
+def client(transport: TestClient, clean: None) -> Iterator[TestClient]:
+    """A caller without token or cookie; every answer is held against the contract."""
+    transport.cookies.clear()
+    yield transport
+    transport.cookies.clear()
+
+
+@pytest.fixture
+def people(app: App, clean: None) -> People:
+    return People(app)
+
+
+@pytest.fixture
+def ada(people: People) -> Person:
+    return people("ada")
+
+
+@pytest.fixture
+def bob(people: People) -> Person:
+    return people("bob")
+
+
+@pytest.fixture
+def query(app: App) -> Callable[..., list[tuple[object, ...]]]:
+    """Looks into the database, or changes it, behind the service's back."""
+    return lambda statement, **values: sql(app.flask, statement, **values)

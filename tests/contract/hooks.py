@@ -1,0 +1,56 @@
+"""What schemathesis cannot find in a contract: real people, and tokens that are not used up."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from typing import Any
+
+import httpx
+import schemathesis
+
+API = os.environ["MADANG_API"]
+PASSWORD = "a yard for everybody"
+COOKIE = "__Host-refresh_token"
+_numbers = itertools.count(random.randrange(10**8))
+
+
+def _log_in() -> httpx.Response:
+    """As somebody who has just signed up, so that nothing another call does can disturb it."""
+    name = f"st_{next(_numbers)}"
+    person = {"email": f"{name}@example.com", "username": name, "password": PASSWORD}
+    httpx.post(f"{API}/auth/signup", json=person).raise_for_status()
+    del person["username"]
+    return httpx.post(f"{API}/auth/login", json=person).raise_for_status()
+
+
+class _Bearer:
+    def get(self, *_: Any) -> str:
+        return str(_log_in().json()["data"]["access_token"])
+
+    def set(self, case: schemathesis.Case, data: str, _: Any) -> None:
+        case.headers["Authorization"] = f"Bearer {data}"
+
+
+@schemathesis.auth(refresh_interval=60).apply_to(
+    operation_id=["get_me", "update_me", "create_post", "get_post", "list_posts"]
+)
+class Login(_Bearer):
+    """One person for many calls."""
+
+
+@schemathesis.auth(refresh_interval=None).apply_to(operation_id=["delete_me"])
+class LoginOnce(_Bearer):
+    """A person for each call: the operation destroys the account it uses."""
+
+
+@schemathesis.auth(refresh_interval=None).apply_to(operation_id=["refresh_session", "log_out"])
+class Cookie:
+    """A session for each call: the operation uses up its token."""
+
+    def get(self, *_: Any) -> str:
+        return str(_log_in().cookies[COOKIE])
+
+    def set(self, case: schemathesis.Case, data: str, _: Any) -> None:
+        case.cookies[COOKIE] = data

@@ -1,0 +1,433 @@
+"""The published contract is whole, fresh, closed, bounded and explained."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from scripts.bundle_openapi import ROOT, Bundler, main, render
+
+BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "bundle.yaml").read_text(encoding="utf-8"))
+METHODS = ("get", "put", "post", "patch", "delete")
+CONFLICTS = {"sign_up", "update_me", "delete_me", "refresh_session"}
+ROOT_STATUSES = {
+    "get_health": {"200", "400"},
+    "get_readiness": {"200", "400", "503"},
+    "get_openapi_json": {"200", "304", "400"},
+    "get_openapi_yaml": {"200", "304", "400"},
+    "get_docs": {"200", "400"},
+    "get_redoc": {"200", "400"},
+}
+COUNTED = {
+    "RateLimit-Policy",
+    "RateLimit",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+}
+
+
+def resolve(node: Any) -> Any:
+    while isinstance(node, dict) and "$ref" in node:
+        target: Any = BUNDLE
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    for item in BUNDLE["paths"].values():
+        for method in METHODS:
+            if method in item:
+                yield item[method]["operationId"], item[method], item
+
+
+OPERATIONS = [pytest.param(operation, item, id=name) for name, operation, item in operations()]
+ANSWERS = [
+    pytest.param(operation, item, status, resolve(answer), id=f"{name}-{status}")
+    for name, operation, item in operations()
+    for status, answer in operation["responses"].items()
+]
+every_operation = pytest.mark.parametrize(("operation", "item"), OPERATIONS)
+every_answer = pytest.mark.parametrize(("operation", "item", "status", "answer"), ANSWERS)
+
+
+def nodes(node: Any = BUNDLE, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every mapping of the bundle but those inside examples, with its JSON path."""
+    if isinstance(node, list):
+        for number, child in enumerate(node):
+            yield from nodes(child, f"{path}/{number}")
+    elif isinstance(node, dict):
+        yield path, node
+        for key, child in node.items():
+            if not (key in {"examples", "example"} and path.rpartition("/")[2] != "properties"):
+                yield from nodes(child, f"{path}/{key}")
+
+
+SCHEMAS = [
+    pytest.param(path, node, id=path)
+    for path, node in nodes()
+    if isinstance(node.get("type"), str) and "securitySchemes" not in path
+]
+PATTERNS = sorted({node["pattern"] for _, node in nodes() if isinstance(node.get("pattern"), str)})
+
+
+def without_nullable(node: Any) -> Any:
+    """OpenAPI's ``nullable`` in the words of JSON Schema."""
+    if isinstance(node, list):
+        return [without_nullable(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    schema = {key: without_nullable(value) for key, value in node.items() if key != "nullable"}
+    return {"anyOf": [schema, {"type": "null"}]} if node.get("nullable") is True else schema
+
+
+COMPONENTS = {"schemas": without_nullable(BUNDLE["components"]["schemas"])}
+
+
+def is_valid(schema: dict[str, Any], value: Any) -> bool:
+    whole = {"allOf": [without_nullable(schema)], "components": COMPONENTS}
+    return jsonschema_rs.Draft4Validator(whole).is_valid(value)
+
+
+def media(holder: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from holder.get("content", {}).items()
+
+
+# --- the bundle and its parts
+
+
+def test_the_committed_bundle_is_fresh() -> None:
+    assert main(["--check"]) == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT.parent / "setup.cfg", encoding="utf-8")
+    assert BUNDLE["info"]["version"] == setup["metadata"]["version"]
+
+
+def test_every_part_is_used() -> None:
+    bundler = Bundler(ROOT)
+    bundler.bundle()
+    assert set((ROOT / "components").rglob("*.yaml")) <= set(bundler.origins.values())
+    index = (ROOT / "openapi.yaml").read_text(encoding="utf-8")
+    assert all(str(file.relative_to(ROOT)) in index for file in (ROOT / "paths").rglob("*.yaml"))
+
+
+def test_every_reference_leads_to_something_inside() -> None:
+    references = [node["$ref"] for _, node in nodes() if "$ref" in node]
+    assert references
+    assert all(reference.startswith("#/components/") for reference in references)
+    assert all(resolve({"$ref": reference}) for reference in references)
+
+
+def test_nothing_in_it_is_a_template() -> None:
+    """PITFALLS 3: Connexion renders the description by Jinja2."""
+    assert not re.search(r"\{\{|\{%", (ROOT / "bundle.yaml").read_text(encoding="utf-8"))
+
+
+def a_description(root: Path, **files: str) -> Path:
+    for name, text in {"openapi": "paths: {/a: {$ref: paths/a.yaml}}", **files}.items():
+        target = root / f"{name.replace('__', '/')}.yaml"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    return root
+
+
+def test_a_stale_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = a_description(tmp_path, paths__a="get: {summary: 마당}")
+    assert main(["--check"], root) == 1
+    assert main([], root) == 0
+    assert main(["--check"], root) == 0
+    a_description(tmp_path, paths__a="get: {summary: yard}")
+    assert main(["--check"], root) == 1
+    assert "run python scripts/bundle_openapi.py" in capsys.readouterr().err
+
+
+def test_the_same_parts_make_the_same_readable_text(tmp_path: Path) -> None:
+    shared = "{$ref: ../components/schemas/Yard.yaml}"
+    root = a_description(
+        tmp_path,
+        paths__a=f"get: {shared}\nput: {shared}",
+        components__schemas__Yard="{description: 마당}",
+    )
+    assert render(root) == render(root)
+    assert "description: 마당" in render(root)
+    assert render(root).count("마당") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        pytest.param({}, "a.yaml", id="missing"),
+        pytest.param({"paths__a": "get: {"}, "while parsing", id="not YAML"),
+        pytest.param(
+            {"paths__a": "{$ref: '#/components/schemas/A'}"}, "not a relative file", id="local"
+        ),
+        pytest.param(
+            {"paths__a": "{$ref: ../x.yaml, summary: x}", "x": "{}"}, "beside $ref", id="sibling"
+        ),
+        pytest.param(
+            {
+                "paths__a": "{$ref: ../components/schemas/A.yaml}",
+                "components__schemas__A": "{items: {$ref: A.yaml}}",
+            },
+            "leads back to itself",
+            id="recursive",
+        ),
+        pytest.param(
+            {
+                "paths__a": "[{$ref: ../components/schemas/x/A.yaml}, "
+                "{$ref: ../components/schemas/y/A.yaml}]",
+                "components__schemas__x__A": "{}",
+                "components__schemas__y__A": "{}",
+            },
+            "both want to be schemas/A",
+            id="same name",
+        ),
+    ],
+)
+def test_parts_that_do_not_fit_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], files: dict[str, str], complaint: str
+) -> None:
+    assert main([], a_description(tmp_path, **files)) == 1
+    assert complaint in capsys.readouterr().err
+    assert not (tmp_path / "bundle.yaml").exists()
+
+
+# --- operations and their answers
+
+
+def test_operation_ids_are_clean_and_unique() -> None:
+    names = [name for name, _, _ in operations()]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)+", name) for name in names)
+
+
+@every_operation
+def test_an_operation_says_what_it_does(operation: dict[str, Any], item: dict[str, Any]) -> None:
+    assert operation["summary"].strip()
+    assert len(operation["description"]) > len(operation["summary"])
+    assert [operation["tags"][0]] == operation["tags"]
+    assert operation["tags"][0] in {tag["name"] for tag in BUNDLE["tags"]}
+    for parameter in [*operation.get("parameters", []), *item.get("parameters", [])]:
+        assert resolve(parameter)["description"]
+        assert "example" in resolve(parameter)
+
+
+@every_operation
+def test_an_operation_documents_what_it_can_answer(
+    operation: dict[str, Any], item: dict[str, Any]
+) -> None:
+    documented = set(operation["responses"])
+    name = operation["operationId"]
+    if "servers" in item:
+        assert documented == ROOT_STATUSES[name]
+        return
+    success = {status for status in documented if status.startswith("2")}
+    assert len(success) == 1
+    expected = success | {"400", "401", "429", "500", "503"}
+    expected |= {"413", "415"} if "requestBody" in operation else set()
+    expected |= {"403"} if operation.get("security") == [{"refreshCookie": []}] else set()
+    expected |= {"404"} if item.get("parameters") else set()
+    expected |= {"409"} if name in CONFLICTS else set()
+    assert documented == expected
+
+
+@every_answer
+def test_an_answer_names_the_headers_that_it_always_has(
+    operation: dict[str, Any], item: dict[str, Any], status: str, answer: dict[str, Any]
+) -> None:
+    headers = {name: resolve(header) for name, header in answer["headers"].items()}
+    required = {name for name, header in headers.items() if header["required"]}
+    assert set(headers) - required <= {"Link"}
+    assert {"X-Request-ID", "Cache-Control"} <= required
+    assert ("Retry-After" in required) == (status in {"429", "503"})
+    assert ("WWW-Authenticate" in required) == (status == "401")
+    counted = "servers" not in item and status[0] in "24"
+    assert required & COUNTED == (COUNTED if counted else set())
+    assert ("ETag" in required) == (
+        operation["operationId"].startswith("get_openapi") and status in {"200", "304"}
+    )
+    sets_cookie = operation["operationId"] in {"log_in", "refresh_session", "log_out"}
+    assert ("Set-Cookie" in required) == (sets_cookie and status[0] == "2")
+
+
+@every_answer
+def test_an_answer_has_a_body_unless_its_status_forbids_one(
+    operation: dict[str, Any], item: dict[str, Any], status: str, answer: dict[str, Any]
+) -> None:
+    kinds = {kind for kind, _ in media(answer)}
+    if status in {"204", "304"}:
+        assert not kinds
+    elif "servers" in item and status == "200":
+        assert len(kinds) == 1
+    else:
+        assert kinds == {"application/json"}
+    if status[0] in "45":
+        assert answer["content"]["application/json"]["schema"] == {
+            "$ref": "#/components/schemas/Error"
+        }
+
+
+# --- examples
+
+
+@every_answer
+def test_examples_of_an_answer_follow_its_schema(
+    operation: dict[str, Any], item: dict[str, Any], status: str, answer: dict[str, Any]
+) -> None:
+    for _, body in media(answer):
+        assert body["examples"]
+        for example in body["examples"].values():
+            assert resolve(example)["summary"]
+            assert is_valid(body["schema"], resolve(example)["value"])
+
+
+@every_answer
+def test_examples_of_a_failure_have_a_code_of_its_status(
+    operation: dict[str, Any], item: dict[str, Any], status: str, answer: dict[str, Any]
+) -> None:
+    if status[0] in "45":
+        for example in answer["content"]["application/json"]["examples"].values():
+            assert error_codes()[resolve(example)["value"]["error"]["code"]] == status
+
+
+@every_operation
+def test_examples_of_a_request_follow_its_schema(
+    operation: dict[str, Any], item: dict[str, Any]
+) -> None:
+    for _, body in media(operation.get("requestBody", {})):
+        assert body["examples"]
+        assert all(
+            is_valid(body["schema"], resolve(example)["value"])
+            for example in body["examples"].values()
+        )
+
+
+@pytest.mark.parametrize(
+    ("path", "node"),
+    [pytest.param(path, node, id=path) for path, node in nodes() if "example" in node],
+)
+def test_an_example_beside_a_schema_follows_it(path: str, node: dict[str, Any]) -> None:
+    assert is_valid(node.get("schema", node), node["example"])
+
+
+def error_codes() -> dict[str, str]:
+    """Code to status, out of the table in the description."""
+    table = BUNDLE["components"]["schemas"]["ErrorCode"]["description"]
+    return dict(re.findall(r"^\| ([A-Z_]+) \| (\d{3}) \| .+ \| .+ \|$", table, re.MULTILINE))
+
+
+def test_every_error_code_is_explained() -> None:
+    assert list(error_codes()) == BUNDLE["components"]["schemas"]["ErrorCode"]["enum"]
+
+
+# --- schemas
+
+
+@pytest.mark.parametrize(("path", "node"), SCHEMAS)
+def test_a_schema_is_closed_and_bounded(path: str, node: dict[str, Any]) -> None:
+    match node["type"]:
+        case "object" if "properties" in node:
+            assert node["additionalProperties"] is False
+        case "object" if "additionalProperties" in node:
+            assert node["maxProperties"]
+        case "object":
+            assert "/OpenApiDocument/" in path, "only OpenAPI itself says what is inside"
+        case "string":
+            assert "enum" in node or "maxLength" in node
+            assert all(isinstance(value, str) for value in node.get("enum", []))
+            assert all(isinstance(value, str) for value in node.get("not", {}).get("enum", []))
+        case "integer":
+            assert {"format", "minimum", "maximum"} <= node.keys()
+        case "array":
+            assert "maxItems" in node
+        case other:
+            assert other == "boolean"
+
+
+@pytest.mark.parametrize("name", sorted(BUNDLE["components"]["schemas"]))
+def test_an_answer_object_has_all_its_keys(name: str) -> None:
+    requests = {"LogIn", "AccountPatch", "PostCreate"}
+    for _, node in nodes(BUNDLE["components"]["schemas"][name]):
+        if node.get("type") == "object" and "properties" in node and name not in requests:
+            assert set(node["properties"]) - set(node["required"]) <= {"stack"}
+
+
+def rejects(schema: str, value: Any) -> bool:
+    return not is_valid({"$ref": f"#/components/schemas/{schema}"}, value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ("NewUsername", "alice\n"),
+        ("NewUsername", "admin"),
+        ("NewUsername", "null"),
+        ("NewUsername", "al"),
+        ("NewUsername", "Alice"),
+        ("NewUsername", "\u212aelvin"),
+        ("Email", "a@b.co\n"),
+        ("Email", "a b@c.co"),
+        ("Email", "a@b@c.co"),
+        ("Email", "a@localhost"),
+        ("Email", "하나@example.com"),
+        ("Password", "with a \0 in it"),
+        ("Password", "seven77"),
+        ("Title", " \t\n"),
+        ("Title", "a\0"),
+        ("Title", "x" * 201),
+        ("Body", ""),
+        ("Bio", "\0"),
+        ("Id", "0197F2C0-4E1A-7C3B-9D52-6F1E8A0B4C7D"),
+        ("Timestamp", "2026-01-05T09:12:44Z"),
+        ("AccountPatch", {"username": None}),
+        ("AccountPatch", {"role": "admin"}),
+        ("PostCreate", {"title": "x", "body": "y", "id": "z"}),
+    ],
+)
+def test_a_value_that_breaks_a_rule_is_refused(schema: str, value: Any) -> None:
+    assert rejects(schema, value)
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ("NewUsername", "a_1"),
+        ("Email", "o'brien+news@mail.example.co.kr"),
+        ("Password", "비밀번호는 길수록 좋다 🌱"),
+        ("Title", "\u3000마당"),
+        ("Title", "🌱" * 200),
+        ("Body", "a\nb"),
+        ("Bio", None),
+        ("Bio", ""),
+        ("AccountPatch", {}),
+    ],
+)
+def test_a_value_at_the_edge_of_a_rule_is_taken(schema: str, value: Any) -> None:
+    assert not rejects(schema, value)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_pattern_answers_long_input_at_once(pattern: str) -> None:
+    """THREATS I13, in Python's backtracking engine, which clients may use; ours is linear."""
+    compiled = re.compile(pattern)
+    jsonschema_rs.Draft4Validator({"pattern": pattern})
+    size = 50_000
+    for text in ("a", "a.", " ", "\0", "/", "a-", '"a";q=1;w=1, ', "1"):
+        for start in ("", "a@", "</", "Bearer ", '"', "refresh_token="):
+            for end in ("", "\0", "-", "\n"):
+                began = time.process_time()
+                compiled.search(start + text * (size // len(text)) + end)
+                assert time.process_time() - began < 0.1

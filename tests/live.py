@@ -1,0 +1,76 @@
+"""The service as it is deployed: gunicorn with worker processes, on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 30.0
+"""Seconds a server may take to start or stop."""
+
+
+@dataclass
+class Server:
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=10)
+
+
+@contextmanager
+def serve(environment: dict[str, str], log: Path, *arguments: str) -> Iterator[Server]:
+    """Run gunicorn with our configuration until the block ends. *arguments* go to gunicorn."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    settings = {"PUBLIC_URL": url, **environment, "PORT": str(port), "PATH": os.environ["PATH"]}
+    command = [sys.executable, "-m", "gunicorn", "-c", "scripts/gunicorn.conf.py", *arguments]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"],
+            cwd=ROOT,
+            env=settings,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_up(url, process, log)
+        yield Server(url, process, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(f"the service did not start:\n{log.read_text()}")
