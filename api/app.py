@@ -30,7 +30,7 @@ from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
 from api.web.asgi.gate import Gate
 from api.web.asgi.guard import Guard
-from api.web.asgi.routes import Routes
+from api.web.asgi.routes import Root, Routes
 from api.web.asgi.signature import Signature
 from api.web.contract import Contract
 from api.web.limits import Limits
@@ -111,9 +111,10 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     )
     app: ASGIApp = connexion
     app = Gate(app)
-    app = Signature(app, runtime.tokens)
+    app = Root(app, runtime.schemas, root)
     app = Guard(app)
+    app = Signature(app, runtime.tokens)
+    app = Routes(app, contract, docs.pages())
     app = ChargeRefusals(app, runtime.limits)
-    app = Routes(app, contract, root, docs.pages())
     app = Errors(app, debug=settings.debug)
     return Entry(app, settings, lifespan=connexion)

@@ -74,8 +74,11 @@ def routes() -> None:
 @main.command("release")
 def release() -> None:
     """Migrate the database and make the first administrator, one host at a time."""
-    for line in run_release(runtime().settings):
-        click.echo(line)
+    try:
+        for line in run_release(runtime().settings):
+            click.echo(line)
+    except DomainError as err:
+        sys.exit(_reason(err))
 
 
 def _ask_password() -> str:

@@ -103,13 +103,15 @@ class _Source:
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str:
         value = self.required(name)
-        if value and urlsplit(value).scheme.partition("+")[0] not in schemes:
-            self.faults.append(f"{name} must begin with {' or '.join(s + '://' for s in schemes)}")
+        if value and _scheme(value).partition("+")[0] not in schemes:
+            begins = " or ".join(f"{scheme}://" for scheme in schemes)
+            self.faults.append(f"{name} must be a URL that begins with {begins}")
+            return ""
         return value
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.optional(name) or str(default)
-        value = int(text) if text.isascii() and text.isdigit() else low - 1
+        value = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else low - 1
         if not low <= value <= high:
             self.faults.append(f"{name} must be a whole number from {low} to {high}")
         return value
@@ -122,6 +124,15 @@ class _Source:
         if not 0 < value < float("inf"):
             self.faults.append(f"{name} must be a number above 0")
         return value
+
+
+def _scheme(url: str) -> str:
+    """Empty when host or port cannot be read, for which urllib raises."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme if parts.port != 0 else ""
+    except ValueError:
+        return ""
 
 
 def _secret_faults(settings: Settings) -> list[str]:
@@ -148,15 +159,13 @@ def _is_weak(secret: str) -> bool:
 
 def _address_faults(settings: Settings) -> list[str]:
     faults = []
-    url = urlsplit(settings.public_url)
+    url = urlsplit(settings.public_url if _scheme(settings.public_url) else "")
     if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
         faults.append("PUBLIC_URL must be an origin such as https://api.example.com")
-    elif settings.environment == "production":
-        if not settings.https and url.hostname not in LOOPBACK:
-            faults.append("PUBLIC_URL must be https in production")
-    for origin in settings.cors_origins:
-        if origin == "*" or not origin.startswith(("http://", "https://")):
-            faults.append(
-                "CORS_ORIGINS must list exact origins: a wildcard may not have credentials"
-            )
+    elif settings.environment == "production" and not (settings.https or url.hostname in LOOPBACK):
+        faults.append("PUBLIC_URL must be https in production")
+    if not all(
+        o.startswith(("http://", "https://")) and "*" not in o for o in settings.cors_origins
+    ):
+        faults.append("CORS_ORIGINS must list exact origins: a wildcard may not have credentials")
     return faults

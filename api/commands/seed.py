@@ -11,7 +11,7 @@ from api.models import User
 from api.posts import service as posts
 from api.users import queries as users
 
-PASSWORD = "yard-demo-2026!"
+PASSWORD = "yard-demo-2026!"  # noqa: S105 - told to everybody on purpose
 PEOPLE = {
     "demo@example.com": "demo",
     "hana@example.com": "hana_kim",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 from uuid import UUID
 
 Role = Literal["anyone", "user", "moderator", "admin"]
@@ -19,6 +19,11 @@ class Actor:
     scopes: frozenset[str]
     ip: str
     request_id: str
+
+    @property
+    def person(self) -> UUID:
+        """The id of whom the policy let through as logged in."""
+        return cast(UUID, self.user_id)
 
     def has_role(self, role: str) -> bool:
         return RANK[self.role] >= RANK[role]

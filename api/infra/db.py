@@ -10,7 +10,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from api.errors import DomainError
@@ -41,7 +40,10 @@ db = SQLAlchemy(model_class=Base)
 
 
 def engine_options(threads: int) -> dict[str, Any]:
-    """As many connections as threads, and a limit to everything that can hang (milliseconds)."""
+    """As many connections as threads, and a limit to everything that can hang (milliseconds).
+
+    Parameters are hidden, since they would stand in the text of an error, and so in a log.
+    """
     limits = {
         "statement_timeout": 3000,
         "lock_timeout": 1000,
@@ -53,6 +55,7 @@ def engine_options(threads: int) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": 1,
         "pool_pre_ping": True,
+        "hide_parameters": True,
         "connect_args": {
             "application_name": "madang",
             "connect_timeout": 2,
@@ -83,7 +86,7 @@ def transactional(handler: Callable[P, R]) -> Callable[P, R]:
         for _ in range(TRIES - 1):
             try:
                 return _once(handler, *args, **kwargs)
-            except SQLAlchemyError as err:
+            except db_errors.FAILURES as err:
                 if not db_errors.is_retryable(err):
                     raise db_errors.translate(err) from err
         with translated():
@@ -97,25 +100,33 @@ def translated() -> Iterator[None]:
     """Let database errors leave as ``DomainError``."""
     try:
         yield
-    except SQLAlchemyError as err:
+    except db_errors.FAILURES as err:
         raise db_errors.translate(err) from err
 
 
 def _once(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     session = db.session()
     try:
-        result = handler(*args, **kwargs)
+        outcome = _outcome(handler, *args, **kwargs)
         session.commit()
-    except BaseException as err:
-        if isinstance(err, DomainError) and err.keeps_writes:
-            session.commit()
-            _run_actions(session)
-        else:
-            session.info.pop("on_commit", None)
-            session.rollback()
+    except BaseException:
+        session.info.pop("on_commit", None)
+        session.rollback()
         raise
     _run_actions(session)
-    return result
+    if isinstance(outcome, DomainError):
+        raise outcome
+    return outcome
+
+
+def _outcome(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | DomainError:
+    """What the handler returned, or a refusal whose writes are to be committed like any others."""
+    try:
+        return handler(*args, **kwargs)
+    except DomainError as err:
+        if not err.keeps_writes:
+            raise
+        return err
 
 
 def _run_actions(session: Session) -> None:

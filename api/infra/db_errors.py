@@ -24,6 +24,8 @@ from api.infra.metrics import GUARD_MISSES
 
 log = logging.getLogger(__name__)
 
+FAILURES = (SQLAlchemyError, UnicodeEncodeError)
+"""What a statement may raise: psycopg2 itself refuses text that is not UTF-8."""
 LOST_A_RACE = {"40001", "40P01"}
 BY_STATE: dict[str, type[DomainError]] = {
     "25006": ReadOnly,
@@ -48,7 +50,7 @@ def sqlstate(err: BaseException) -> str:
     return getattr(getattr(err, "orig", None), "pgcode", None) or ""
 
 
-def is_retryable(err: SQLAlchemyError) -> bool:
+def is_retryable(err: Exception) -> bool:
     return sqlstate(err) in LOST_A_RACE
 
 
@@ -58,10 +60,12 @@ def violated(err: DBAPIError) -> str | None:
     return getattr(diag, "constraint_name", None)
 
 
-def translate(err: SQLAlchemyError) -> Exception:
+def translate(err: Exception) -> Exception:
     """The failure a client may see. An error that nobody foresaw comes back as it is: a bug."""
     if isinstance(err, PoolTimeout):
         return Overloaded()
+    if isinstance(err, UnicodeEncodeError):
+        return _guard_missed("a lone surrogate")
     if not isinstance(err, DBAPIError):
         return err
     state = sqlstate(err)
@@ -71,11 +75,16 @@ def translate(err: SQLAlchemyError) -> Exception:
     if found is None:
         return err
     if found is InvalidInput:
-        GUARD_MISSES.inc()
-        log.error("the database refused a value that the contract let through: %s", state)
-    elif issubclass(found, Unavailable):
+        return _guard_missed(state)
+    if issubclass(found, Unavailable):
         log.warning("database: %s", state or type(err.orig).__name__)
     return found()
+
+
+def _guard_missed(what: str) -> InvalidInput:
+    GUARD_MISSES.inc()
+    log.error("the database refused a value that the contract let through: %s", what)
+    return InvalidInput()
 
 
 def _never_connected(err: DBAPIError, state: str) -> bool:

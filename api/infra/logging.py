@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import traceback
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
 
 from api.config import Settings
 
@@ -20,6 +24,23 @@ class _RequestFields(logging.Filter):
         return True
 
 
+class Discreet(JsonFormatter):
+    """Tells types and places of exceptions, not their texts: those repeat what a client sent, or
+    what a row holds (PostgreSQL's "Key (email)=(...) already exists")."""
+
+    def formatException(  # noqa: N802 - the name is logging's
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        parts, err = [], ei[1]
+        while err is not None:
+            name = f"{type(err).__module__}.{type(err).__qualname__}"
+            parts.append("".join(traceback.format_tb(err.__traceback__)) + name)
+            err = err.__cause__ or (None if err.__suppress_context__ else err.__context__)
+        return "\n\nled to\n\n".join(reversed(parts))
+
+
 def configure(settings: Settings) -> None:
     logging.config.dictConfig(
         {
@@ -28,7 +49,7 @@ def configure(settings: Settings) -> None:
             "filters": {"request": {"()": _RequestFields}},
             "formatters": {
                 "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "()": JsonFormatter if settings.debug else Discreet,
                     "fmt": "%(levelname)s %(name)s %(message)s",
                     "rename_fields": {"levelname": "level", "name": "logger"},
                     "timestamp": True,

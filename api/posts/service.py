@@ -38,9 +38,8 @@ def create(
     session: Session, actor: Actor, *, title: str, body: str, is_published: bool = False
 ) -> Post:
     """A draft unless *is_published*."""
-    assert actor.user_id is not None
     post = Post(
-        author_id=actor.user_id,
+        author_id=actor.person,
         title=title,
         body=body,
         is_published=is_published,
@@ -49,5 +48,5 @@ def create(
     session.add(post)
     session.flush()
     if is_published:
-        queries.add_to_post_count(session, actor.user_id, 1)
+        queries.add_to_post_count(session, actor.person, 1)
     return get(session, actor, post_id=post.id)

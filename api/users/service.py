@@ -16,6 +16,9 @@ from api.models import User
 from api.models.user import UNIQUE_EMAIL, UNIQUE_USERNAME
 from api.users import queries
 
+NOT_YET = "!"
+"""Stands for a password hash within one transaction; no password belongs to it."""
+
 
 class EmailTaken(Conflict):
     code = "EMAIL_TAKEN"
@@ -51,22 +54,17 @@ def create(
     """A new account. Raises ``PasswordTooCommon``, ``EmailTaken`` or ``UsernameTaken``."""
     if passwords.is_common(password):
         raise PasswordTooCommon({"password": "is too common"})
-    user = User(
-        email=email,
-        username=username,
-        password_hash=passwords.hash_password(password),
-        role=role,
-    )
+    user = User(email=email, username=username, password_hash=NOT_YET, role=role)
     session.add(user)
-    _flush(session)
+    _flush(session)  # before the hash, which a name that is taken is not worth
+    user.password_hash = passwords.hash_password(password)
     audit.record(session, actor, "user_created", target=("user", user.id), role=role)
     return user
 
 
 def myself(session: Session, actor: Actor) -> User:
     """The account of the caller. Raises ``TokenInvalid`` when it went in this very moment."""
-    assert actor.user_id is not None
-    user = queries.by_id(session, actor.user_id)
+    user = queries.by_id(session, actor.person)
     if user is None:
         raise TokenInvalid()
     return user

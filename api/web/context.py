@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from api.infra.actor import Actor
 from api.infra.tokens import AccessClaims
@@ -47,6 +47,11 @@ _current: ContextVar[RequestContext] = ContextVar("request")
 
 def current() -> RequestContext:
     return _current.get()
+
+
+def operation() -> Operation:
+    """What the request under way is for; known to everything behind the routes."""
+    return cast(Operation, current().operation)
 
 
 def enter(context: RequestContext) -> None:

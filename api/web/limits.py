@@ -20,6 +20,9 @@ from api.infra.limiter import Counter
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Json
 
+UNMATCHED = ("anonymous",)
+"""What a request for no operation (404, 405) is charged to, whoever sends it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -44,32 +47,27 @@ class Limits:
 
         Raises ``RateLimited`` when a bucket is empty. ``context.buckets`` tells how they stand.
         """
-        if context.buckets or context.operation is None:
+        if context.buckets:
             return
-        full = 0
-        for limit, key in self._keys(context):
-            count = self._counter.hit(limit.item, key)
-            resets_in = max(1, math.ceil(count.resets_at - time.time()))
-            context.buckets.append(
-                Bucket(
-                    limit.name,
-                    limit.item.amount,
-                    limit.item.get_expiry(),
-                    count.remaining,
-                    resets_in,
-                )
-            )
-            full = full if count.within else max(full, resets_in)
-        if full:
-            raise RateLimited(full)
+        waits = [self._hit(context, limit, key) for limit, key in self._keys(context)]
+        if any(waits):
+            raise RateLimited(max(waits))
 
     def _keys(self, context: RequestContext) -> Iterator[tuple[Limit, str]]:
         user_id = context.claims.user_id if context.claims else None
-        assert context.operation is not None
-        for name in context.operation.policy.rate_limit:
-            limit = self._limits[name]
+        names = context.operation.policy.rate_limit if context.operation else UNMATCHED
+        for limit in map(self._limits.__getitem__, names):
             if limit.applies_to(user_id):
                 yield limit, str(user_id) if limit.by == "user" else address_key(context.ip)
+
+    def _hit(self, context: RequestContext, limit: Limit, key: str) -> int:
+        """Seconds to wait, 0 when the bucket is not empty."""
+        count = self._counter.hit(limit.item, key)
+        resets_in = max(1, math.ceil(count.resets_at - time.time()))
+        window = limit.item.get_expiry()
+        bucket = Bucket(limit.name, limit.item.amount, window, count.remaining, resets_in)
+        context.buckets.append(bucket)
+        return 0 if count.within else resets_in
 
 
 def _limit(name: str, entry: Json, scale: float) -> Limit:

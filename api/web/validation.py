@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl
 
 from jsonschema_rs import Draft4Validator, ValidationError
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
 from api.errors import InvalidInput
@@ -41,6 +42,8 @@ MESSAGES = {
 ARTICLES = {"integer": "an integer", "array": "an array", "object": "an object", "null": "null"}
 
 Faults = dict[str, str]
+Place = tuple[str, str]
+"""Where a parameter is (query, path, header) and its name."""
 
 
 class Schemas:
@@ -57,7 +60,6 @@ class Schemas:
             operation.id: {
                 (parameter["in"], parameter["name"]): _Parameter(parameter, components)
                 for parameter in operation.parameters
-                if parameter["in"] in ("query", "path")
             }
             for operation in contract.operations.values()
         }
@@ -69,22 +71,36 @@ class Schemas:
         if faults := dict(_faults(self._bodies[operation.id].iter_errors(body))):
             raise InvalidInput(faults)
 
-    def check_parameters(self, operation: Operation, query: bytes, path: dict[str, str]) -> None:
-        """Raises ``InvalidInput`` naming every fault."""
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
-        given: dict[tuple[str, str], str] = {("path", name): path[name] for name in path}
-        faults: Faults = {}
+    def check_parameters(self, operation: Operation, scope: Scope) -> None:
+        """Query, path and header. Raises ``InvalidInput`` naming every fault."""
         known = self._parameters[operation.id]
-        for name, value in pairs:
-            if ("query", name) not in known:
-                faults[_shown(name)] = "is not known here"
-            elif ("query", name) in given:
-                faults[name] = "is given more than once"
-            given["query", name] = value
-        for (place, name), parameter in known.items():
-            faults |= parameter.faults(given.get((place, name)))
+        headers = Headers(scope=scope)
+        given: dict[Place, str] = {
+            ("path", name): value for name, value in scope.get("path_params", {}).items()
+        }
+        given |= {
+            (place, name): headers[name]
+            for place, name in known
+            if place == "header" and name in headers
+        }
+        faults = _read_query(scope["query_string"], known, given)
+        for place, parameter in known.items():
+            faults |= parameter.faults(given.get(place))
         if faults:
             raise InvalidInput(faults)
+
+
+def _read_query(query: bytes, known: Container[Place], given: dict[Place, str]) -> Faults:
+    """Add what the query string has to *given*; the faults are names nobody knows or repeats."""
+    faults: Faults = {}
+    for name, value in parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict"):
+        place = ("query", name)
+        if place not in known:
+            faults[_shown(name)] = "is not known here"
+        elif place in given:
+            faults[name] = "is given more than once"
+        given[place] = value
+    return faults
 
 
 class _Parameter:
@@ -104,7 +120,8 @@ class _Parameter:
             value = int(text) if INTEGER.fullmatch(text) else text
         elif self.type == "boolean":
             value = BOOLEANS.get(text, text)
-        return {self.name: fault for _, fault in _faults(self._validator.iter_errors(value))}
+        faults = [fault for _, fault in _faults(self._validator.iter_errors(value))]
+        return {self.name: faults[-1]} if faults else {}
 
 
 class ParameterValidator:
@@ -116,9 +133,7 @@ class ParameterValidator:
         """Nothing that Connexion passes is needed: the schemas were compiled at start-up."""
 
     def validate(self, scope: Scope) -> None:
-        operation = context.current().operation
-        assert operation is not None
-        self.schemas.check_parameters(operation, scope["query_string"], scope["path_params"])
+        self.schemas.check_parameters(context.operation(), scope)
 
 
 class BodyValidator:
@@ -130,9 +145,7 @@ class BodyValidator:
         """Nothing that Connexion passes is needed: the schemas were compiled at start-up."""
 
     async def wrap_receive(self, receive: Receive, *, scope: Scope) -> tuple[Receive, Scope]:
-        request = context.current()
-        assert request.operation is not None
-        self.schemas.check_body(request.operation, request.body)
+        self.schemas.check_body(context.operation(), context.current().body)
         return receive, scope
 
 

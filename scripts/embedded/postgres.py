@@ -20,8 +20,8 @@ OWNER = "madang"
 SUPERUSER = "postgres"
 LOCALE = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_MESSAGES": "C", "TZ": "UTC"}
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""For servers that are thrown away: a crash of the machine may lose what they hold."""
+FAST = {"fsync": "off", "full_page_writes": "off"}
+"""For servers that are thrown away: a crash of the machine may lose what they hold, a killed server not."""
 STILL_ENDING = b"pre-existing shared memory block"
 """What a new server says while the children of a killed one have not all gone yet."""
 

@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from scripts.embedded.place import account, own, valkey_program
 from scripts.home import Refused, secret, write_private
@@ -74,7 +76,8 @@ class Valkey:
         (self.home / "valkey.pid").unlink(missing_ok=True)
 
     def _answers(self) -> bool:
-        with redis.Redis.from_url(self.url) as client:
+        # Left to itself the client waits seconds between attempts.
+        with redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0)) as client:
             try:
                 return bool(client.ping())
             except redis.ConnectionError:

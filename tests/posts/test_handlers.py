@@ -97,8 +97,10 @@ class TestListPosts:
         second = client.get(first.json()["data"]["next"])
         third = client.get(second.json()["data"]["next"])
 
-        titles = [[post["title"] for post in page.json()["data"]["items"]]
-                  for page in (first, second, third)]
+        titles = [
+            [post["title"] for post in page.json()["data"]["items"]]
+            for page in (first, second, third)
+        ]
         assert titles == [["4", "3"], ["2", "1"], ["0"]]
         assert first.links["next"]["url"] == first.json()["data"]["next"]
         assert second.links["prev"]["url"] == second.json()["data"]["prev"]

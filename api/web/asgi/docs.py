@@ -7,7 +7,9 @@ import hashlib
 import importlib.util
 import json
 from functools import cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import cast
 
 from starlette.datastructures import Headers
 from starlette.types import Scope, Send
@@ -101,6 +103,5 @@ def _assets() -> dict[str, Path]:
 
 def _package(name: str) -> Path:
     """Its folder, found without importing it."""
-    spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent
+    spec = cast(ModuleSpec, importlib.util.find_spec(name))
+    return Path(cast(str, spec.origin)).parent

@@ -21,7 +21,8 @@ from api.web.context import Bucket, RequestContext
 log = logging.getLogger("madang.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Version 00 of W3C Trace Context, 3.2.2: ids of nothing but zeros do not count."""
 LONGEST_AGENT = 200
 
 API_HEADERS = {
@@ -45,8 +46,11 @@ class Entry:
             self.headers["Strict-Transport-Security"] = HSTS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.lifespan(scope, receive, send)
+            return
+        if scope["type"] == "websocket":  # servers offer it to whoever asks, we have none: 403
+            await send({"type": "websocket.close"})
             return
         headers = Headers(scope=scope)
         request = _context(scope, headers, self.hops)
@@ -94,7 +98,7 @@ def _context(scope: Scope, headers: Headers, hops: int) -> RequestContext:
     parent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return RequestContext(
         request_id=given if REQUEST_ID.fullmatch(given) else str(new_id()),
-        trace_id=parent[1] if parent and parent[1].strip("0") else secrets.token_hex(16),
+        trace_id=parent[1] if parent else secrets.token_hex(16),
         ip=client_address(scope, headers, hops),
     )
 

@@ -20,8 +20,7 @@ class Gate:
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        operation = context.current().operation
-        if operation is None or not operation.policy.hashes_password:
+        if not context.operation().policy.hashes_password:
             await self.app(scope, receive, send)
             return
         try:

@@ -19,8 +19,12 @@ DEEPEST = 20
 MOST_DIGITS = 19
 SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "x-request-id")
 """Headers that mean something else to somebody else when they come twice."""
-TOKENS = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-"""Strings, so that brackets in them do not count, and brackets."""
+DESCRIBING = (b"content-type", b"content-length", b"transfer-encoding")
+TOKENS = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
+"""Strings, so that brackets in them do not count, and brackets. A string that never ends matches as
+well: if it could fail, each quote in it would be tried anew, which takes seconds for 64 KiB."""
+LONGEST_LENGTH = 10
+"""Leading digits of a Content-Length worth reading; Python refuses to convert thousands of them."""
 
 
 class ClientGone(Exception):
@@ -35,18 +39,15 @@ class Guard:
         headers = Headers(scope=scope)
         _check_headers(headers)
         _check_target(scope)
+        is_expected = context.operation().body is not None
         try:
-            raw = await _read(receive, headers)
+            raw = await _read(receive, headers, is_expected=is_expected)
         except ClientGone:
             return
-        request = context.current()
-        assert request.operation is not None
         if raw:
-            if request.operation.body is None:
-                raise InvalidInput({"body": "is not expected here"})
             _check_media_type(headers)
-            request.body = parse(raw)
-            scope = {**scope, "headers": _plain_media_type(scope["headers"])}
+            context.current().body = parse(raw)
+        scope = {**scope, "headers": _plain(scope["headers"], raw)}
         await self.app(scope, _replay(raw, receive), send)
 
 
@@ -85,22 +86,28 @@ def _check_target(scope: Scope) -> None:
         raise InvalidInput({"url": "must not contain NUL"})
 
 
-async def _read(receive: Receive, headers: Headers) -> bytes:
+async def _read(receive: Receive, headers: Headers, *, is_expected: bool) -> bytes:
+    """The whole body. Raises as soon as it is too large, or as there is one that nobody expects."""
     length = headers.get("content-length", "0")
-    if length.isdigit() and int(length[:10]) > LARGEST_BODY:
-        raise PayloadTooLarge()
+    if length.isascii() and length.isdigit():
+        _check_size(int(length[:LONGEST_LENGTH]), is_expected)
     chunks, size, more = [], 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise PayloadTooLarge()
-        chunks.append(chunk)
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        _check_size(size, is_expected)
         more = message.get("more_body", False)
     return b"".join(chunks)
+
+
+def _check_size(size: int, is_expected: bool) -> None:
+    if size and not is_expected:
+        raise InvalidInput({"body": "is not expected here"})
+    if size > LARGEST_BODY:
+        raise PayloadTooLarge()
 
 
 def _check_media_type(headers: Headers) -> None:
@@ -109,16 +116,21 @@ def _check_media_type(headers: Headers) -> None:
         raise UnsupportedMediaType()
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
-        if name.lower() == "charset" and value.strip('"').lower() not in ("utf-8", "utf8"):
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType()
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMediaType()
 
 
-def _plain_media_type(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Connexion looks validators up by the exact spelling, and skips validation without one."""
-    others = [(name, value) for name, value in headers if name != b"content-type"]
-    return [*others, (b"content-type", b"application/json")]
+def _plain(headers: list[tuple[bytes, bytes]], raw: bytes) -> list[tuple[bytes, bytes]]:
+    """What the inner layers need to hear of the body that was read here.
+
+    Connexion looks validators up by the exact spelling of the media type, skips validation without
+    one, and dies of another one where a body is due and none came; Flask reads nothing without a length.
+    """
+    others = [(name, value) for name, value in headers if name not in DESCRIBING]
+    length = str(len(raw)).encode()
+    return [*others, (b"content-type", b"application/json"), (b"content-length", length)]
 
 
 def _check_depth(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Callable
 from importlib.metadata import version
@@ -14,6 +15,8 @@ from starlette.types import Scope, Send
 from api.errors import Unavailable
 from api.web.asgi.errors import respond
 from api.web.asgi.routes import RootHandler
+
+log = logging.getLogger(__name__)
 
 FRESH = 1.0
 """Seconds an answer is reused: however many ask, the servers behind are asked once."""
@@ -56,7 +59,8 @@ class Readiness:
     def _look(self) -> dict[str, str] | None:
         try:
             self._database()
-        except Exception:  # whatever it is, this process is not ready; the reason is logged below
+        except Exception as err:  # whatever it is, this process is not ready
+            log.warning("not ready: %s", type(err).__name__)
             return None
         return {"database": "ok", "redis": "ok" if self._redis() else "degraded"}
 

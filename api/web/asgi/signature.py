@@ -1,4 +1,7 @@
-"""Every ``Authorization`` header is checked, whatever the operation says. No I/O on this road."""
+"""Every ``Authorization`` header is checked, whatever the operation says. No I/O on this road.
+
+It stands before the guard, so that what the guard refuses is charged to the person who sent it.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ class Signature:
         self.tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = context.current()
-        header = Headers(scope=scope).get("authorization")
+        request, operation = context.current(), context.operation()
+        header = None if operation.is_root else Headers(scope=scope).get("authorization")
         if header is not None:
             scheme, _, token = header.partition(" ")
             if scheme.lower() != "bearer":
                 raise TokenInvalid()
             request.claims = self.tokens.verify(token.strip(" "))
-        elif request.operation is not None and request.operation.needs_login:
+        elif operation.needs_login:
             raise Unauthorized()
         await self.app(scope, receive, send)

@@ -1,0 +1,81 @@
+"""Each operation once as it is meant and once refused; the client holds both against the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from tests.people import PASSWORD, People, Person
+from tests.spec import CONTRACT
+
+API = CONTRACT.base_path
+HERE = {"X-Requested-With": "madang-test"}
+NEW_PERSON = {"email": "hana@example.com", "username": "hana_kim", "password": PASSWORD}
+POST = {"title": "마당에 핀 꽃", "body": "The first one this year.", "is_published": True}
+
+Call = Callable[[TestClient, Person], httpx.Response]
+
+
+def log_in(client: TestClient, ada: Person) -> httpx.Response:
+    body = {"email": ada.email, "password": PASSWORD}
+    return client.post(f"{API}/auth/login", json=body)
+
+
+def with_cookie(path: str) -> Call:
+    def call(client: TestClient, ada: Person) -> httpx.Response:
+        log_in(client, ada)
+        return client.post(path, headers=HERE)
+
+    return call
+
+
+def get_post(client: TestClient, ada: Person) -> httpx.Response:
+    created = client.post(f"{API}/posts", json=POST, headers=ada.auth)
+    return client.get(created.headers["Location"])
+
+
+CALLS: dict[str, Call] = {
+    "sign_up": lambda client, _: client.post(f"{API}/auth/signup", json=NEW_PERSON),
+    "log_in": log_in,
+    "refresh_session": with_cookie(f"{API}/auth/refresh"),
+    "log_out": with_cookie(f"{API}/auth/logout"),
+    "get_me": lambda client, ada: client.get(f"{API}/users/me", headers=ada.auth),
+    "update_me": lambda client, ada: client.patch(
+        f"{API}/users/me", json={"bio": "안녕하세요"}, headers=ada.auth
+    ),
+    "delete_me": lambda client, ada: client.delete(f"{API}/users/me", headers=ada.auth),
+    "list_posts": lambda client, ada: (get_post(client, ada), client.get(f"{API}/posts"))[1],
+    "create_post": lambda client, ada: client.post(f"{API}/posts", json=POST, headers=ada.auth),
+    "get_post": get_post,
+    "get_health": lambda client, _: client.get("/healthz"),
+    "get_readiness": lambda client, _: client.get("/readyz"),
+    "get_openapi_json": lambda client, _: client.get("/openapi.json"),
+    "get_openapi_yaml": lambda client, _: client.get("/openapi.yaml"),
+    "get_docs": lambda client, _: client.get("/docs"),
+    "get_redoc": lambda client, _: client.get("/redoc"),
+}
+
+
+def test_every_operation_is_called() -> None:
+    assert CALLS.keys() == CONTRACT.operations.keys()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_succeeds_as_documented(name: str, client: TestClient, ada: Person) -> None:
+    assert CALLS[name](client, ada).is_success
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_is_refused_as_documented(name: str, client: TestClient, people: People) -> None:
+    operation = CONTRACT.operations[name]
+    path = operation.path.replace("{id}", "01a20547-abc9-7556-b949-68714accd4b0")
+
+    response = client.request(
+        operation.method, path, params={"nobody_knows": "this"}, headers=people("ada").auth
+    )
+
+    assert response.status_code == 400
+    assert response.json()["error"]["details"]["nobody_knows"] == "is not known here"

@@ -1,0 +1,79 @@
+"""Services other than the one most tests share: other settings, and what is written meanwhile."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pythonjsonlogger.json import JsonFormatter
+from starlette.testclient import TestClient
+
+from api.app import App, create_app
+from api.config import Settings
+from api.infra import logging as our_logging
+from api.infra.db import db
+from tests.spec import assert_documented
+
+
+@contextmanager
+def app_with(environment: dict[str, str], **changes: str) -> Iterator[App]:
+    """The whole service with other settings, for as long as the block lasts."""
+    app = create_app(Settings.from_env(environment | changes))
+    try:
+        yield app
+    finally:
+        with app.flask.app_context():
+            db.engine.dispose()
+        our_logging.configure(Settings.from_env(environment))
+
+
+@contextmanager
+def client_of(app: App) -> Iterator[TestClient]:
+    """Like the fixture ``client``, of this service."""
+    origin = app.runtime.settings.public_url
+    with TestClient(app.asgi, base_url=origin, raise_server_exceptions=False) as client:
+        client.event_hooks["response"].append(assert_documented)
+        yield client
+
+
+@contextmanager
+def serving(environment: dict[str, str], **changes: str) -> Iterator[TestClient]:
+    with app_with(environment, **changes) as app, client_of(app) as client:
+        yield client
+
+
+@dataclass
+class Log:
+    stream: io.StringIO
+
+    @property
+    def text(self) -> str:
+        """What the service wrote; lines of the test's own HTTP client are left out."""
+        return "\n".join(
+            line for line in self.stream.getvalue().splitlines() if '"logger": "httpx"' not in line
+        )
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.text.splitlines()]
+
+
+@contextmanager
+def written() -> Iterator[Log]:
+    """Everything that goes through the service's own handler, in its own format."""
+    [handler] = [
+        found
+        for found in logging.getLogger().handlers
+        if isinstance(found, logging.StreamHandler) and isinstance(found.formatter, JsonFormatter)
+    ]
+    stream = io.StringIO()
+    before = handler.setStream(stream)
+    try:
+        yield Log(stream)
+    finally:
+        handler.setStream(before)
