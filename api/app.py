@@ -68,6 +68,7 @@ def _connexion(contract: Contract, schemas: Schemas) -> FlaskApp:
     app = FlaskApp(
         __name__,
         middlewares=[RoutingMiddleware, RequestValidationMiddleware, ContextMiddleware],
+        server_args={"static_folder": None},  # else Flask has a route that no contract describes
     )
     resolver = PolicyResolver(contract)
     resolver.find_all()

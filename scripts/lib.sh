@@ -65,7 +65,7 @@ install() {
     local uv=$1
     shift
     if [ -n "$uv" ]; then
-        (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip install --python "$PYTHON" "$@")
+        (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip install --compile-bytecode --python "$PYTHON" "$@")
     else
         quietly "$PYTHON" -m pip install "$@"
     fi

@@ -61,7 +61,7 @@ def log_in(session: Session, actor: Actor, *, email: str, password: str) -> Logg
     attempt = queries.count_attempt(session, account)
     if attempt.number > queries.MOST_FAILURES:
         raise RateLimited(max(1, math.ceil(attempt.wait)))
-    user = users.by_email(session, email)
+    user = users.by_email(session, email, hold=True)
     matches = passwords.verify(user.password_hash if user else None, password)
     if user is None or not matches or user.status != "active":
         _note_failure(session, actor, user, attempt.number)

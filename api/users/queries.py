@@ -14,18 +14,27 @@ def by_id(session: Session, user_id: UUID) -> User | None:
     return session.get(User, user_id)
 
 
-def by_email(session: Session, email: str) -> User | None:
-    """Without regard to case."""
-    return session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+def hold(session: Session, user_id: UUID) -> User | None:
+    """Locked until the transaction ends; ``None`` also when the person went while we waited."""
+    return session.get(User, user_id, with_for_update=True)
+
+
+def by_email(session: Session, email: str, *, hold: bool = False) -> User | None:
+    """Without regard to case. *hold*: nobody changes or deletes the person until we are done."""
+    statement = select(User).where(func.lower(User.email) == email.lower())
+    return session.scalar(statement.with_for_update(read=True) if hold else statement)
 
 
 def lock_active_admins(session: Session) -> set[UUID]:
-    """The ids of all of them, locked in one order until the transaction ends."""
+    """The ids of all of them, locked in one order until the transaction ends.
+
+    To be called before any other person is locked, or two callers wait for each other.
+    """
     statement = (
         select(User.id)
         .where(User.role == "admin", User.status == "active")
         .order_by(User.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return set(session.scalars(statement))
 

@@ -64,15 +64,12 @@ def create(
 
 def myself(session: Session, actor: Actor) -> User:
     """The account of the caller. Raises ``TokenInvalid`` when it went in this very moment."""
-    user = queries.by_id(session, actor.person)
-    if user is None:
-        raise TokenInvalid()
-    return user
+    return _there(queries.by_id(session, actor.person))
 
 
 def update_me(session: Session, actor: Actor, *, changes: Mapping[str, Any]) -> User:
     """Set ``username`` or ``bio``; what is not named stays. Raises ``UsernameTaken``."""
-    user = myself(session, actor)
+    user = _there(queries.hold(session, actor.person))
     for name, value in changes.items():
         setattr(user, name, value)
     _flush(session)
@@ -82,11 +79,18 @@ def update_me(session: Session, actor: Actor, *, changes: Mapping[str, Any]) -> 
 
 def delete_me(session: Session, actor: Actor) -> None:
     """Remove the account with its posts and sessions. Raises ``LastAdmin``."""
-    user = myself(session, actor)
-    if user.role == "admin" and queries.lock_active_admins(session) <= {user.id}:
+    admins = queries.lock_active_admins(session)
+    user = _there(queries.hold(session, actor.person))
+    if admins == {user.id}:
         raise LastAdmin()
     session.delete(user)
     audit.record(session, actor, "user_deleted", target=("user", user.id))
+
+
+def _there(user: User | None) -> User:
+    if user is None:
+        raise TokenInvalid()
+    return user
 
 
 def _flush(session: Session) -> None:

@@ -16,6 +16,8 @@ import yaml
 
 BUNDLE = Path(__file__).resolve().parents[2] / "openapi" / "bundle.yaml"
 METHODS = ("get", "post", "put", "patch", "delete")
+SEGMENT = r"[^/\n]+"
+"""No newline: Connexion's router does not see such a path, and hands it to Flask unvalidated."""
 ROLES = ("anyone", "user", "moderator", "admin")
 
 Json = dict[str, Any]
@@ -101,7 +103,7 @@ class Contract:
         }
         self.operations |= {operation.id: operation for operation in route.values()}
         if "{" in full:
-            pattern = re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(full)))
+            pattern = re.compile(re.sub(r"\\\{\w+\\\}", lambda _: SEGMENT, re.escape(full)))
             self._templates[full.count("/")].append((pattern, route))
         else:
             self._exact[full] = route

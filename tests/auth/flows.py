@@ -14,14 +14,18 @@ from typing import TypeVar
 
 import httpx
 from prometheus_client import REGISTRY
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
+from api.app import App
+from api.infra.db import db
 from tests.people import PASSWORD
 
 T = TypeVar("T")
 Query = Callable[..., list[tuple[object, ...]]]
 Service = Callable[..., TestClient]
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))"
 PROGRAM = {"X-Requested-With": "tests"}
 COOKIE = "refresh_token"
 HOST_COOKIE = "__Host-refresh_token"
@@ -109,6 +113,18 @@ def at_once(number: int, call: Callable[[int], T]) -> list[T]:
 
     with ThreadPoolExecutor(number) as pool:
         return list(pool.map(run, range(number)))
+
+
+def meanwhile(query: Query, app: App, statement: str, call: Callable[[], T]) -> T:
+    """Call while another transaction has done *statement*, and commit that once the call waits."""
+    with app.flask.app_context(), db.engine.connect() as other, ThreadPoolExecutor(1) as pool:
+        other.execute(text(statement))
+        pid = other.scalar(text("SELECT pg_backend_pid()"))
+        answer = pool.submit(call)
+        while not answer.done() and query(WAITING, pid=pid) == [(0,)]:
+            pass
+        other.commit()
+        return answer.result()
 
 
 def _with_cookie(

@@ -84,7 +84,7 @@ class TestRedisIsNoAuthority:
         login = begin(client, ada.email)
         log_out(client, login.refresh)
 
-        redis.flushall()
+        redis.flushdb()
 
         assert me(client, login.access).status_code == 401
         assert refresh(client, login.refresh).status_code == 401

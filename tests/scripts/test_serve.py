@@ -7,19 +7,22 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
+from scripts.embedded import scratch_home
 from scripts.home import Refused, only_one, secret
 from scripts.process import stop_leftover
 from tests.scripts.checkout import ROOT, copy_checkout, processes_naming, running, until
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    return copy_checkout(tmp_path / "a yard")
+def checkout() -> Iterator[Path]:
+    with scratch_home() as folder:
+        yield copy_checkout(folder / "a yard")
 
 
 def home_of(checkout: Path) -> Path:
@@ -97,7 +100,7 @@ class TestTheWholeService:
         with running(checkout) as run:
             banner = run.await_banner()
             assert f"http://localhost:{run.port}/docs" in banner
-            with urlopen(f"http://127.0.0.1:{run.port}/readyz") as answer:  # noqa: S310
+            with urlopen(f"http://127.0.0.1:{run.port}/readyz") as answer:
                 assert answer.status == 200
             assert run.end(signal.SIGINT) == 0
         assert run.log.read_text().endswith("Stopped\n")
@@ -172,7 +175,9 @@ def test_every_script_is_executable_and_names_its_shell() -> None:
 
 
 def test_run_works_from_any_folder(tmp_path: Path) -> None:
-    command = [ROOT / "scripts/run", "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command = ROOT / "scripts/run"
+    done = subprocess.run(
+        [command, "--help"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "--fresh" in done.stdout

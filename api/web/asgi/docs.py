@@ -26,7 +26,14 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HTML = "text/html; charset=utf-8"
-TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
+TYPES = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+LOGO = b"https://cdn.redoc.ly/redoc/logo-mini"
+"""Where Redoc looks for its logo, which has no setting; the page's policy would refuse it."""
 
 
 def root_handlers(contract: Contract) -> dict[str, RootHandler]:
@@ -76,8 +83,11 @@ def _page(name: str) -> RootHandler:
 def _asset(path: Path) -> RootHandler:
     headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": "public, max-age=3600"}
 
+    def read() -> bytes:
+        return path.read_bytes().replace(LOGO, ASSETS.encode() + b"logo-mini")
+
     async def handler(_: Scope, send: Send) -> None:
-        await respond(send, 200, await asyncio.to_thread(path.read_bytes), headers)
+        await respond(send, 200, await asyncio.to_thread(read), headers)
 
     return handler
 
@@ -90,12 +100,14 @@ async def _to_docs(_: Scope, send: Send) -> None:
 def _assets() -> dict[str, Path]:
     """Swagger UI and Redoc out of two packages that are here for these files only."""
     [swagger_ui] = _package("swagger_ui_bundle").glob("vendor/swagger-ui-*")
-    redoc = _package("flask_openapi_redoc") / "templates" / "redoc" / "js"
+    redoc = _package("flask_openapi_redoc") / "templates" / "redoc"
     return {
         "swagger-ui.css": swagger_ui / "swagger-ui.css",
         "swagger-ui-bundle.js": swagger_ui / "swagger-ui-bundle.js",
         "favicon.png": swagger_ui / "favicon-32x32.png",
-        "redoc.standalone.js": redoc / "redoc.standalone.js",
+        "redoc.standalone.js": redoc / "js" / "redoc.standalone.js",
+        "logo-mini.svg": redoc / "images" / "redoc.svg",
+        "logo-mini-full.svg": redoc / "images" / "redoc.svg",
         "docs.js": PAGES / "docs.js",
         "redoc.js": PAGES / "redoc.js",
     }

@@ -1,1 +1,3 @@
-Redoc.init("/openapi.json", {}, document.getElementById("redoc"));
+import { init } from "/docs/assets/redoc.standalone.js";
+
+init("/openapi.json", {}, document.getElementById("redoc"));
