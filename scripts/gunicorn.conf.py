@@ -28,7 +28,7 @@ timeout = 30
 _memory = "/dev/shm"  # noqa: S108 - gunicorn makes a name of its own in it
 worker_tmp_dir = _memory if Path(_memory).is_dir() else None
 
-limit_request_line = 4094
+limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 header_map = "drop"
@@ -44,3 +44,10 @@ accesslog = None
 errorlog = "-"
 loglevel = _settings.log_level.lower()
 control_socket_disable = True
+
+
+def post_worker_init(_worker):
+    """What cannot be parsed as HTTP is answered in the service's own shape."""
+    from api.web.asgi import unparsable
+
+    unparsable.install()

@@ -37,8 +37,9 @@ stamp() { "$1" >"$VENV/.$1.new" && mv "$VENV/.$1.new" "$VENV/.$1"; }
 
 quietly() {
     "$@" >"$VENV/install.log" 2>&1 && return
-    say "$(grep -m1 -iE 'error|could not' "$VENV/install.log" || tail -n1 "$VENV/install.log")"
-    die "The packages could not be installed (is the network there?); the whole answer is in .venv/install.log"
+    local reason
+    reason=$(grep -m1 -iE '^ *(error|×)' "$VENV/install.log" || tail -n1 "$VENV/install.log")
+    die "The packages could not be installed, is the network there? (.venv/install.log) $reason"
 }
 
 make_venv() {
@@ -57,7 +58,7 @@ make_venv() {
 find_uv() {
     if uv --version >/dev/null 2>&1; then command -v uv; return; fi
     [ -x "$VENV/bin/uv" ] || awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' "$ROOT/requirements-dev.lock" |
-        "$PYTHON" -m pip install --quiet --no-deps --require-hashes -r /dev/stdin >/dev/null 2>&1 || return 0
+        "$PYTHON" -m pip install --quiet --retries 1 --no-deps --require-hashes -r /dev/stdin >/dev/null 2>&1 || return 0
     printf '%s\n' "$VENV/bin/uv"
 }
 
@@ -65,9 +66,10 @@ install() {
     local uv=$1
     shift
     if [ -n "$uv" ]; then
+        # Compiled now: the first start is the one that people wait for, and some forbid writing bytecode later.
         (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip install --compile-bytecode --python "$PYTHON" "$@")
     else
-        quietly "$PYTHON" -m pip install "$@"
+        quietly "$PYTHON" -m pip install --retries 1 "$@"
     fi
 }
 

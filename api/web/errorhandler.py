@@ -36,25 +36,32 @@ class Failure:
 
 
 def failure(err: Exception, *, debug: bool) -> Failure:
-    """The one shape. Anything but a ``DomainError`` is a bug: logged whole, told to nobody."""
+    """What to answer. Anything but a ``DomainError`` is a bug: logged whole, told to nobody."""
     if isinstance(err, SQLAlchemyError):
         err = db_errors.translate(err)
-    error: dict[str, Any] = {"code": "INTERNAL", "message": "Something went wrong on our side."}
-    status, headers = HTTPStatus.INTERNAL_SERVER_ERROR, {}
+    request_id = context.current().request_id
     if isinstance(err, DomainError):
-        status, headers = err.status, err.headers
-        error = {"code": err.code, "message": err.message}
-        details = dict(list(err.details.items())[:MOST_DETAILS])
         log_refusal(err)
-    else:
-        details = {}
-        UNEXPECTED_ERRORS.inc()
-        log.error("unexpected error", exc_info=err)
-        if debug:
-            error["stack"] = traceback.format_exception(err)
-    error |= {"details": details, "request_id": context.current().request_id}
+        return shape(err, request_id=request_id)
+    UNEXPECTED_ERRORS.inc()
+    log.error("unexpected error", exc_info=err)
+    stack = traceback.format_exception(err) if debug else None
+    return shape(None, request_id=request_id, stack=stack)
+
+
+def shape(err: DomainError | None, *, request_id: str, stack: list[str] | None = None) -> Failure:
+    """The one shape of a failure; ``None`` is a bug."""
+    status = err.status if err else HTTPStatus.INTERNAL_SERVER_ERROR
+    error: dict[str, Any] = {
+        "code": err.code if err else "INTERNAL",
+        "message": err.message if err else "Something went wrong on our side.",
+        "details": dict(list(err.details.items())[:MOST_DETAILS]) if err else {},
+        "request_id": request_id,
+    }
+    if stack:
+        error["stack"] = stack
     body = json.dumps({"status": "error", "error": error}, separators=(",", ":")).encode()
-    return Failure(status, headers, body)
+    return Failure(status, err.headers if err else {}, body)
 
 
 def log_refusal(err: DomainError) -> None:

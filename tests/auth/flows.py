@@ -48,7 +48,8 @@ class Login:
 
 def sign_up(client: TestClient, username: str, **changes: str) -> httpx.Response:
     body = {"email": f"{username}@example.com", "username": username, "password": PASSWORD}
-    return client.post("/api/v1/auth/signup", json=body | changes)
+    response: httpx.Response = client.post("/api/v1/auth/signup", json=body | changes)
+    return response
 
 
 def log_in(
@@ -84,7 +85,9 @@ def log_out(
 
 
 def me(client: TestClient, access: str) -> httpx.Response:
-    return client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {access}"})
+    headers = {"Authorization": f"Bearer {access}"}
+    response: httpx.Response = client.get("/api/v1/users/me", headers=headers)
+    return response
 
 
 def cookie_of(response: httpx.Response) -> str:

@@ -27,6 +27,7 @@ from tests.conftest import ORIGIN
 from tests.people import Person
 
 PATHS = ("/api/v1/auth/refresh", "/api/v1/auth/logout")
+STRICT = {"path": "/", "httponly": "True", "samesite": "Strict"}
 HTTPS_ORIGIN = "https://madang.example"
 SITES = [
     ({}, 403),
@@ -64,8 +65,6 @@ def attributes(response: httpx.Response) -> dict[str, str]:
 class TestAttributes:
     """C1: on every Set-Cookie there is."""
 
-    STRICT = {"path": "/", "httponly": "True", "samesite": "Strict"}
-
     def test_over_https_only_this_host_and_never_a_script_get_it(
         self, https: TestClient, ada: Person
     ) -> None:
@@ -73,7 +72,7 @@ class TestAttributes:
         again = refresh(https, Login.of(login).refresh, name=HOST_COOKIE)
         out = log_out(https, Login.of(again).refresh, name=HOST_COOKIE)
 
-        kept = {"name": "__Host-refresh_token", "secure": "True", **self.STRICT}
+        kept = {"name": "__Host-refresh_token", "secure": "True", **STRICT}
         assert attributes(login) == kept | {"max-age": "604800"}
         assert attributes(again) == kept | {"max-age": "604800"}
         assert attributes(out) == kept | {"max-age": "0"}
@@ -84,7 +83,7 @@ class TestAttributes:
         login = log_in(client, ada.email)
         out = log_out(client, Login.of(login).refresh)
 
-        assert attributes(login) == {"name": "refresh_token", "max-age": "604800", **self.STRICT}
+        assert attributes(login) == {"name": "refresh_token", "max-age": "604800", **STRICT}
         assert attributes(out)["name"] == "refresh_token"
 
     def test_deleting_the_account_deletes_it(self, https: TestClient, ada: Person) -> None:
@@ -236,9 +235,7 @@ class TestTossing:
 
 class TestWhatItIsNot:
     @pytest.mark.parametrize("name", [COOKIE, HOST_COOKIE, "access_token_cookie", "Authorization"])
-    def test_no_cookie_is_an_access_token(
-        self, client: TestClient, ada: Person, name: str
-    ) -> None:
+    def test_no_cookie_is_an_access_token(self, client: TestClient, ada: Person, name: str) -> None:
         """C4."""
         login = begin(client, ada.email)
 

@@ -51,7 +51,9 @@ class TestLogIn:
 
         login = begin(client, ada.email)
 
-        assert query("SELECT user_id FROM sessions WHERE user_id <> :ada", ada=ada.id) == [(bob.id,)]
+        assert query("SELECT user_id FROM sessions WHERE user_id <> :ada", ada=ada.id) == [
+            (bob.id,)
+        ]
         assert query("SELECT count(*) FROM sessions WHERE user_id = :ada", ada=ada.id) == [(1,)]
         assert me(client, login.access).status_code == 200
 

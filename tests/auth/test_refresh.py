@@ -109,9 +109,7 @@ class TestReuse:
         rows = query("SELECT target_id, ip FROM audit_logs WHERE action = 'authn_token_reuse'")
         assert rows == [(ada.id, "testclient")]
 
-    def test_ends_no_other_session(
-        self, client: TestClient, ada: Person, bob: Person
-    ) -> None:
+    def test_ends_no_other_session(self, client: TestClient, ada: Person, bob: Person) -> None:
         phone, laptop, other = (begin(client, p.email) for p in (ada, ada, bob))
         go_on(client, go_on(client, phone.refresh).refresh)
 
@@ -223,14 +221,15 @@ class TestGrace:
     def test_refresh_and_logout_at_once_leave_nothing_alive(
         self, unlimited: TestClient, ada: Person
     ) -> None:
+        calls = (refresh, log_out)
         for _ in range(5):
             login = begin(unlimited, ada.email)
-            calls = (refresh, log_out)
+            both = partial(_either, calls, unlimited, login.refresh)
 
-            answers = at_once(2, lambda n: calls[n](unlimited, login.refresh))
+            refreshed, ended = at_once(2, both)
 
-            assert answers[1].status_code == 204
-            assert answers[0].status_code in (200, 401)
+            assert ended.status_code == 204
+            assert refreshed.status_code in (200, 401)
             assert me(unlimited, login.access).status_code == 401
-            if answers[0].status_code == 200:
-                assert refresh(unlimited, cookie_of(answers[0])).status_code == 401
+            if refreshed.status_code == 200:
+                assert refresh(unlimited, cookie_of(refreshed)).status_code == 401

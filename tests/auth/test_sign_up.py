@@ -37,9 +37,7 @@ class TestSignUp:
 
         assert rows == [("user_created", account["id"])]
 
-    def test_a_bad_token_is_not_taken_for_nobody(
-        self, client: TestClient, query: Query
-    ) -> None:
+    def test_a_bad_token_is_not_taken_for_nobody(self, client: TestClient, query: Query) -> None:
         """T19."""
         body = {"email": "hana@example.com", "username": "hana", "password": PASSWORD}
         bad = {"Authorization": "Bearer nonsense"}
@@ -110,7 +108,9 @@ class TestLookAlikes:
         assert response.json()["error"]["details"].keys() == {"username"}
         assert query("SELECT count(*) FROM users") == [(0,)]
 
-    @pytest.mark.parametrize("email", [" hana@example.com", "hana@example.com\n", "ĥana@example.com"])
+    @pytest.mark.parametrize(
+        "email", [" hana@example.com", "hana@example.com\n", "ĥana@example.com"]
+    )
     def test_are_refused_in_addresses(self, client: TestClient, email: str) -> None:
         assert sign_up(client, "hana", email=email).status_code == 400
 

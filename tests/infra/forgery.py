@@ -31,7 +31,7 @@ def sign(header: object, claims: object, key: str, digest: str = "sha256") -> st
 
 
 def header_of(token: str) -> dict[str, Any]:
-    return decode(token.split(".")[0])
+    return decode(token.partition(".")[0])
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -54,7 +54,14 @@ def reshaped(token: str) -> Iterator[str]:
     yield from (f"{head}.{body}.", f"{head}.{body}", f".{body}.{mac}", f"{head}..{mac}", "..", "")
     yield from (f"{body}.{head}.{mac}", f"{mac}.{body}.{head}", f"{head}.{head}.{mac}")
     yield from (f"{head}=.{body}.{mac}", f"{head}.{body}==.{mac}", f"{head}.\n{body}.{mac}")
-    yield from (token.swapcase(), token.lower(), token[::-1], token * 2, f'"{token}"', f"Bearer {token}")
+    yield from (
+        token.swapcase(),
+        token.lower(),
+        token[::-1],
+        token * 2,
+        f'"{token}"',
+        f"Bearer {token}",
+    )
     yield f"{head}.{body}.{mac.replace('-', '+').replace('_', '/')}" + "="
     yield from _respelled(mac, prefix=f"{head}.{body}.")
 

@@ -11,8 +11,14 @@ from tests import live
 from tests.people import PASSWORD, Person
 from tests.system import require
 
-QUIET = ("--no-sandbox", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--disable-quic")
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+)
 
 pytestmark = pytest.mark.slow
 

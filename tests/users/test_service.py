@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.app import App
 from api.errors import TokenInvalid
-from api.infra.actor import Actor, anonymous
+from api.infra.actor import Actor, Role, anonymous
 from api.infra.db import db
 from api.users import service
 from tests.people import PASSWORD
@@ -56,7 +56,7 @@ def test_the_database_refuses_names_that_the_contract_would(
 
 
 @pytest.mark.parametrize("role", ["user", "moderator", "admin"])
-def test_only_a_caller_in_code_gives_a_role(session: Session, role: str) -> None:
+def test_only_a_caller_in_code_gives_a_role(session: Session, role: Role) -> None:
     user = service.create(
         session, NOBODY, email="h@example.com", username="hana", password=PASSWORD, role=role
     )

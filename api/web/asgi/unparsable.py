@@ -1,0 +1,50 @@
+"""What gunicorn's ASGI worker refuses before there is a request: answered in the one shape too.
+
+gunicorn says it in plain text that quotes what was sent, with statuses that no contract names (414,
+431, 501), and offers no setting. This replaces one private method, pinned with gunicorn's version;
+``tests/service/test_unparsable.py`` fails when it no longer fits. Without it gunicorn's own text is back.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gunicorn.asgi.protocol import ASGIProtocol
+
+from api.errors import InvalidInput
+from api.infra.ids import new_id
+from api.web.asgi.entry import API_HEADERS
+from api.web.errorhandler import JSON, Failure, shape
+
+log = logging.getLogger(__name__)
+FAULT = {"request": "is not HTTP/1.1, or its first line or a header is larger than 8 KiB"}
+
+
+def install() -> None:
+    """For gunicorn's ``post_worker_init``."""
+    ASGIProtocol._send_error_response = _answer  # noqa: SLF001 - there is no public way
+
+
+def _answer(protocol: Any, status: int, _message: str, _extra_headers: Any = ()) -> None:
+    """In place of ``ASGIProtocol._send_error_response``; the connection ends afterwards."""
+    request_id = str(new_id())
+    refusal = None if status == 500 else InvalidInput(FAULT)
+    log.info("unparsable request", extra={"request_id": request_id, "status": status})
+    protocol._safe_write(  # noqa: SLF001 - there is no public way
+        _on_the_wire(shape(refusal, request_id=request_id), request_id)
+    )
+
+
+def _on_the_wire(found: Failure, request_id: str) -> bytes:
+    headers = {
+        **API_HEADERS,
+        **found.headers,
+        "Content-Type": JSON,
+        "Content-Length": str(len(found.body)),
+        "X-Request-ID": request_id,
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {found.status.value} {found.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + found.body

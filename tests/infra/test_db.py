@@ -1,0 +1,275 @@
+"""Where a transaction ends, and what runs after it. On the real database, with real failures."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, text
+
+from api.app import App
+from api.errors import Conflict, DomainError, Overloaded
+from api.infra.db import TRIES, db, on_commit, transactional
+from api.infra.ids import new_id
+from api.infra.logging import request_fields
+from api.infra.metrics import AFTER_COMMIT_FAILURES
+from tests.people import People
+from tests.web.apps import written
+
+COUNT = "SELECT count(*) FROM audit_logs"
+
+
+class Refusal(Conflict):
+    """Drops what was written."""
+
+
+class NotedRefusal(Conflict):
+    keeps_writes = True
+
+
+@pytest.fixture
+def inside(app: App, clean: None) -> Iterator[None]:
+    with app.flask.app_context():
+        yield
+
+
+@pytest.fixture
+def other(app: App) -> Iterator[Connection]:
+    """Another connection, that sees only what was committed."""
+    with app.flask.app_context(), db.engine.connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def write() -> UUID:
+    found = new_id()
+    db.session.execute(
+        text("INSERT INTO audit_logs (id, action, ip, request_id) VALUES (:id, 'a', 'i', 'r')"),
+        {"id": found},
+    )
+    return found
+
+
+def write_and_raise(err: BaseException) -> Callable[[], None]:
+    def handler() -> None:
+        write()
+        raise err
+
+    return handler
+
+
+@pytest.mark.usefixtures("inside")
+class TestTransaction:
+    def test_is_committed_once_the_handler_returns(self, other: Connection) -> None:
+        assert isinstance(transactional(write)(), UUID)
+
+        assert other.scalar(text(COUNT)) == 1
+
+    @pytest.mark.parametrize("err", [Refusal(), ValueError(), KeyboardInterrupt()])
+    def test_is_rolled_back_when_anything_is_raised(
+        self, other: Connection, err: BaseException
+    ) -> None:
+        with pytest.raises(type(err)):
+            transactional(write_and_raise(err))()
+
+        assert other.scalar(text(COUNT)) == 0
+
+    def test_is_committed_when_a_refusal_keeps_what_was_written(self, other: Connection) -> None:
+        """PITFALLS 41: else an ended session or a failed login would be forgotten again."""
+        refusal = NotedRefusal({"field": "fault"})
+
+        with pytest.raises(NotedRefusal) as raised:
+            transactional(write_and_raise(refusal))()
+
+        assert raised.value is refusal
+        assert other.scalar(text(COUNT)) == 1
+
+    def test_its_connection_has_a_limit_to_everything_that_can_hang(self) -> None:
+        wanted = {
+            "statement_timeout": "3s",
+            "lock_timeout": "1s",
+            "idle_in_transaction_session_timeout": "10s",
+            "TimeZone": "UTC",
+            "application_name": "madang",
+        }
+
+        assert {name: db.session.scalar(text(f"SHOW {name}")) for name in wanted} == wanted
+
+
+@pytest.mark.usefixtures("inside")
+class TestAfterTheCommit:
+    def test_an_action_sees_what_was_committed(self, other: Connection) -> None:
+        seen: list[object] = []
+
+        def handler() -> None:
+            write()
+            on_commit(db.session(), lambda: seen.append(other.scalar(text(COUNT))))
+            assert seen == []
+
+        transactional(handler)()
+
+        assert seen == [1]
+
+    def test_an_action_runs_once(self) -> None:
+        runs: list[int] = []
+        transactional(lambda: on_commit(db.session(), lambda: runs.append(1)))()
+        transactional(write)()
+
+        assert runs == [1]
+
+    def test_actions_of_a_refusal_that_keeps_its_writes_run(self) -> None:
+        runs: list[int] = []
+
+        def handler() -> None:
+            on_commit(db.session(), lambda: runs.append(1))
+            raise NotedRefusal()
+
+        with pytest.raises(NotedRefusal):
+            transactional(handler)()
+
+        assert runs == [1]
+
+    def test_actions_are_dropped_with_the_transaction(self) -> None:
+        runs: list[int] = []
+
+        def handler() -> None:
+            on_commit(db.session(), lambda: runs.append(1))
+            raise Refusal()
+
+        with pytest.raises(Refusal):
+            transactional(handler)()
+        transactional(write)()
+
+        assert runs == []
+
+    def test_a_failing_one_is_counted_and_logged_and_changes_nothing_else(
+        self, other: Connection
+    ) -> None:
+        """PITFALLS 28: a failed deletion in Redis made a committed write a 500."""
+        runs: list[int] = []
+
+        def handler() -> str:
+            write()
+            on_commit(db.session(), lambda: 1 // 0)
+            on_commit(db.session(), lambda: runs.append(1))
+            return "the answer"
+
+        before, token = _failures(), request_fields.set({"trace_id": "a-trace"})
+        try:
+            with written() as log:
+                assert transactional(handler)() == "the answer"
+        finally:
+            request_fields.reset(token)
+
+        assert other.scalar(text(COUNT)) == 1
+        assert (runs, _failures()) == ([1], before + 1)
+        [line] = log.lines
+        assert (line["level"], line["trace_id"]) == ("ERROR", "a-trace")
+        assert line["message"] == "a side effect failed after the commit"
+        assert "ZeroDivisionError" in line["exc_info"]
+
+
+@pytest.mark.usefixtures("inside")
+class TestRetry:
+    @pytest.mark.parametrize("state", ["40001", "40P01"])
+    def test_a_transaction_that_lost_is_run_again(self, other: Connection, state: str) -> None:
+        handler = Losing(state, times=TRIES - 1)
+
+        assert transactional(handler)() == "done"
+
+        assert handler.calls == TRIES
+        assert other.scalar(text(COUNT)) == 1
+
+    def test_one_that_always_loses_is_given_up(self, other: Connection) -> None:
+        handler = Losing("40001", times=99)
+
+        with pytest.raises(Overloaded) as raised:
+            transactional(handler)()
+
+        assert handler.calls == TRIES
+        assert raised.value.headers["Retry-After"] == "2"
+        assert other.scalar(text(COUNT)) == 0
+
+    def test_no_other_failure_is_tried_again(self) -> None:
+        handler = Losing("23505", times=99)
+
+        with pytest.raises(DomainError):
+            transactional(handler)()
+
+        assert handler.calls == 1
+
+    def test_actions_of_a_lost_try_do_not_run(self) -> None:
+        runs: list[int] = []
+        handler = Losing("40001", times=2, action=lambda: runs.append(1))
+
+        transactional(handler)()
+
+        assert runs == [1]
+
+    def test_two_that_wait_for_each_other_both_end_well(
+        self, app: App, people: People, other: Connection
+    ) -> None:
+        """A real deadlock: PostgreSQL kills one after its deadlock_timeout of a second."""
+        ids = [people("ada").id, people("bob").id]
+        meet = threading.Barrier(2, timeout=5)
+        outcomes: list[object] = []
+
+        def cross(order: list[UUID]) -> None:
+            first_try = True
+
+            def handler() -> None:
+                nonlocal first_try
+                # Let the server find the deadlock before our lock_timeout ends the wait.
+                db.session.execute(text("SET LOCAL lock_timeout = '5s'"))
+                db.session.execute(text("SET LOCAL deadlock_timeout = '50ms'"))
+                _touch(order[0])
+                if first_try:
+                    first_try = False
+                    meet.wait()
+                _touch(order[1])
+
+            with app.flask.app_context():
+                outcomes.append(transactional(handler)())
+
+        threads = [threading.Thread(target=cross, args=(o,)) for o in (ids, ids[::-1])]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+        assert outcomes == [None, None]
+        assert list(other.scalars(text("SELECT post_count FROM users"))) == [2, 2]
+
+
+class Losing:
+    """A handler that writes and then loses to another transaction, so many times."""
+
+    def __init__(
+        self, state: str, *, times: int, action: Callable[[], object] = lambda: None
+    ) -> None:
+        self.state, self.times, self.action, self.calls = state, times, action, 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        write()
+        on_commit(db.session(), self.action)
+        if self.calls <= self.times:
+            raise_in_server(self.state)
+        return "done"
+
+    __name__ = "losing"
+
+
+def raise_in_server(state: str) -> None:
+    db.session.execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END $$"))
+
+
+def _touch(user_id: UUID) -> None:
+    db.session.execute(
+        text("UPDATE users SET post_count = post_count + 1 WHERE id = :id"), {"id": user_id}
+    )
+
+
+def _failures() -> float:
+    return AFTER_COMMIT_FAILURES._value.get()

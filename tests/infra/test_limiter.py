@@ -1,0 +1,130 @@
+"""Counting while Redis is there, while it is not, and when it comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from limits import RateLimitItemPerMinute
+from redis import Redis
+from starlette.testclient import TestClient
+
+from api.infra.limiter import Counter
+from api.infra.redis import REST
+from tests.infra.link import Link, closed_port, link, silence
+from tests.web.apps import serving
+
+TEN = RateLimitItemPerMinute(10, namespace="limit:tests")
+POSTS = "/api/v1/posts"
+
+
+def within(counter: Counter, times: int) -> list[bool]:
+    return [counter.hit(TEN, "ada").within for _ in range(times)]
+
+
+def counter(url: str, processes: int = 2) -> Counter:
+    return Counter(Flask(__name__), url, processes)
+
+
+@pytest.fixture
+def wire(environment: dict[str, str], redis: Redis) -> Iterator[Link]:
+    redis.flushdb()
+    address = urlsplit(environment["REDIS_URL"])
+    with link(address.hostname or "", address.port or 6379) as found:
+        yield found
+
+
+def url(environment: dict[str, str], port: int) -> str:
+    return f"redis://127.0.0.1:{port}{urlsplit(environment['REDIS_URL']).path}"
+
+
+class TestWithRedis:
+    def test_all_processes_count_together(self, environment: dict[str, str], wire: Link) -> None:
+        one, two = counter(environment["REDIS_URL"]), counter(environment["REDIS_URL"])
+
+        assert within(one, 5) + within(two, 5) == [True] * 10
+        assert within(one, 1) + within(two, 1) == [False] * 2
+
+    def test_tells_what_is_left_and_until_when(
+        self, environment: dict[str, str], wire: Link
+    ) -> None:
+        count = counter(environment["REDIS_URL"]).hit(TEN, "ada")
+
+        assert count.remaining == 9
+        assert 55 < count.resets_at - time.time() <= 61
+
+    def test_counters_of_others_are_others(self, environment: dict[str, str], wire: Link) -> None:
+        shared = counter(environment["REDIS_URL"])
+        within(shared, 10)
+
+        assert shared.hit(TEN, "bob").within
+
+
+class TestWithoutRedis:
+    @pytest.mark.parametrize(("processes", "share"), [(1, 10), (2, 5), (3, 3), (50, 1)])
+    def test_each_process_allows_its_share(self, processes: int, share: int) -> None:
+        """PITFALLS 28: every request was a 500."""
+        alone = counter(f"redis://127.0.0.1:{closed_port()}/0", processes)
+
+        assert within(alone, share + 2) == [True] * share + [False] * 2
+
+    def test_a_silent_server_costs_one_short_wait(self) -> None:
+        with silence() as port:
+            alone = counter(f"redis://127.0.0.1:{port}/0", 1)
+            started = time.monotonic()
+            assert within(alone, 10) == [True] * 10
+
+        assert time.monotonic() - started < REST
+
+    def test_a_password_that_is_wrong_is_as_good_as_gone(
+        self, environment: dict[str, str], wire: Link
+    ) -> None:
+        bad = environment["REDIS_URL"].replace("redis://", "redis://:not-the-password@")
+
+        assert within(counter(bad, 1), 11) == [True] * 10 + [False]
+
+    def test_requests_go_on_and_are_limited(self, environment: dict[str, str], clean: None) -> None:
+        dead = f"redis://127.0.0.1:{closed_port()}/0"
+        with serving(
+            environment, REDIS_URL=dead, WEB_CONCURRENCY="4", RATE_LIMIT_SCALE="0.2"
+        ) as client:
+            answers = [client.get(POSTS) for _ in range(7)]
+
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        assert [remaining(answer) for answer in answers] == [4, 3, 2, 1, 0, 0, 0]
+        assert "Retry-After" in answers[-1].headers
+
+
+class TestWhenRedisGoesAndComes:
+    def test_counting_goes_on_where_it_stood(
+        self, environment: dict[str, str], clean: None, wire: Link
+    ) -> None:
+        with serving(environment, REDIS_URL=url(environment, wire.port)) as client:
+            assert remaining(client.get(POSTS)) == 99
+            wire.cut()
+            assert remaining(client.get(POSTS)) == 49
+            wire.mend()
+            recovered = first_above(client, 49, REST * 3)
+
+        assert recovered == 98
+
+    def test_an_operator_sees_it(self, environment: dict[str, str], clean: None) -> None:
+        dead = f"redis://127.0.0.1:{closed_port()}/0"
+        with serving(environment, REDIS_URL=dead) as client:
+            assert client.get("/readyz").json()["data"] == {"database": "ok", "redis": "degraded"}
+
+
+def remaining(response: object) -> int:
+    return int(response.headers["X-RateLimit-Remaining"])  # type: ignore[attr-defined]
+
+
+def first_above(client: TestClient, bound: int, patience: float) -> int:
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if (left := remaining(client.head("/api/v1/posts"))) > bound:
+            return left
+        time.sleep(0.05)
+    raise AssertionError("Redis was not tried again")

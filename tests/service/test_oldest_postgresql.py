@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system import require
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.slow
+def test_the_fast_tier_passes_on_postgresql_15(tmp_path: Path) -> None:
+    """15 is the floor; the embedded servers take the place of the wheel's 18."""
+    programs = require("postgresql-15")
+    without_servers = {k: v for k, v in os.environ.items() if not k.startswith("TEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+
+    run = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=without_servers | {"MADANG_PG_BIN": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout[-20_000:]

@@ -1,0 +1,92 @@
+"""The headers that every answer has to have, good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from tests.infra.link import closed_port
+from tests.people import Person
+from tests.web.apps import serving
+from tests.web.test_errorhandler import without_posts
+
+POSTS = "/api/v1/posts"
+JSON = {"Content-Type": "application/json"}
+ALWAYS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+OF_THE_API = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+ANSWERS: dict[int, Callable[[TestClient], httpx.Response]] = {
+    200: lambda client: client.get(POSTS),
+    400: lambda client: client.get(f"{POSTS}?x"),
+    401: lambda client: client.get("/api/v1/users/me"),
+    403: lambda client: client.post("/api/v1/auth/logout"),
+    404: lambda client: client.get("/nowhere"),
+    405: lambda client: client.put(POSTS),
+    413: lambda client: client.post("/api/v1/auth/login", content=b" " * 65_537),
+    415: lambda client: client.post("/api/v1/auth/login", content=b"{}"),
+}
+
+
+def assert_safe(response: httpx.Response, status: int) -> None:
+    assert response.status_code == status
+    assert {**ALWAYS, **OF_THE_API}.items() <= dict(capitalised(response)).items()
+    assert len(response.headers.get_list("X-Request-ID")) == 1
+    assert not {"server", "x-powered-by", "access-control-allow-origin"} & set(response.headers)
+
+
+def capitalised(response: httpx.Response) -> list[tuple[str, str]]:
+    names = {name.lower(): name for name in (*ALWAYS, *OF_THE_API)}
+    return [(names.get(name, name), value) for name, value in response.headers.items()]
+
+
+class TestEveryAnswer:
+    @pytest.mark.parametrize("status", ANSWERS)
+    def test_is_safe(self, client: TestClient, status: int) -> None:
+        assert_safe(ANSWERS[status](client), status)
+
+    def test_also_201_and_204(self, client: TestClient, ada: Person) -> None:
+        post = {"title": "t", "body": "b"}
+        assert_safe(client.post(POSTS, json=post, headers=ada.auth), 201)
+        gone = client.delete("/api/v1/users/me", headers=ada.auth)
+        assert_safe(gone, 204)
+        assert "content-type" not in gone.headers
+
+    def test_also_429(self, environment: dict[str, str], clean: None) -> None:
+        with serving(environment, RATE_LIMIT_SCALE="0.001") as client:
+            client.get(POSTS)
+            assert_safe(client.get(POSTS), 429)
+
+    def test_also_500(self, client: TestClient, query: Callable[..., object]) -> None:
+        with without_posts(query):  # type: ignore[arg-type]
+            assert_safe(client.get(POSTS), 500)
+
+    def test_also_503(self, environment: dict[str, str]) -> None:
+        nowhere = f"postgresql://nobody@127.0.0.1:{closed_port()}/x"
+        with serving(environment, DATABASE_URL=nowhere) as client:
+            assert_safe(client.get(POSTS), 503)
+
+    def test_a_redirect_has_them_too(self, client: TestClient) -> None:
+        assert_safe(client.get("/", follow_redirects=False), 302)
+
+
+class TestTransportSecurity:
+    def test_is_demanded_where_the_public_address_is_https(
+        self, environment: dict[str, str]
+    ) -> None:
+        with serving(environment, PUBLIC_URL="https://api.example.com") as client:
+            for path in ("/healthz", "/docs", "/nowhere"):
+                age = client.get(path).headers["Strict-Transport-Security"]
+                assert age == "max-age=31536000; includeSubDomains"
+
+    def test_is_not_spoken_of_on_plain_http(self, client: TestClient) -> None:
+        assert "Strict-Transport-Security" not in client.get("/healthz").headers
