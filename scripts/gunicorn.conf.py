@@ -46,7 +46,7 @@ loglevel = _settings.log_level.lower()
 control_socket_disable = True
 
 
-def post_worker_init(_worker):
+def post_worker_init(_worker: object) -> None:
     """What cannot be parsed as HTTP is answered in the service's own shape."""
     from api.web.asgi import unparsable
 

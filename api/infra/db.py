@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
@@ -88,7 +88,7 @@ def transactional(handler: Callable[P, R]) -> Callable[P, R]:
                 return _once(handler, *args, **kwargs)
             except db_errors.FAILURES as err:
                 if not db_errors.is_retryable(err):
-                    raise db_errors.translate(err) from err
+                    _translate(err)
         with translated():
             return _once(handler, *args, **kwargs)
 
@@ -101,7 +101,12 @@ def translated() -> Iterator[None]:
     try:
         yield
     except db_errors.FAILURES as err:
-        raise db_errors.translate(err) from err
+        _translate(err)
+
+
+def _translate(err: Exception) -> NoReturn:
+    found = db_errors.translate(err)
+    raise found from (err.__cause__ if found is err else err)  # never its own cause
 
 
 def _once(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

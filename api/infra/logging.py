@@ -33,8 +33,10 @@ class Discreet(JsonFormatter):
         ei: tuple[type[BaseException], BaseException, TracebackType | None]
         | tuple[None, None, None],
     ) -> str:
-        parts, err = [], ei[1]
-        while err is not None:
+        parts: list[str] = []
+        seen, err = set(), ei[1]
+        while err is not None and id(err) not in seen:  # an error may be its own cause
+            seen.add(id(err))
             name = f"{type(err).__module__}.{type(err).__qualname__}"
             parts.append("".join(traceback.format_tb(err.__traceback__)) + name)
             err = err.__cause__ or (None if err.__suppress_context__ else err.__context__)

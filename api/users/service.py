@@ -56,7 +56,7 @@ def create(
         raise PasswordTooCommon({"password": "is too common"})
     user = User(email=email, username=username, password_hash=NOT_YET, role=role)
     session.add(user)
-    _flush(session)  # before the hash, which a name that is taken is not worth
+    _flush(session)  # first, so that a name that is taken costs no hash
     user.password_hash = passwords.hash_password(password)
     audit.record(session, actor, "user_created", target=("user", user.id), role=role)
     return user

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from api.app import App
-from api.auth import service
+from api.auth import service as auth
 from api.infra.actor import anonymous
 from api.infra.db import db
 from tests.auth.flows import PROGRAM, Service, begin, code_of, log_out, me, refresh
@@ -175,8 +175,8 @@ def made_up(tokens: list[str], random: Random) -> set[str]:
 def _is_known(session: Session, token: str) -> bool:
     """As the service asks; ``SessionOver`` and nothing else is how it says no."""
     try:
-        service.refresh(session, NOBODY, token=token, deny=lambda _: None)
-    except service.SessionOver:
+        auth.refresh(session, NOBODY, token=token, deny=lambda _: None)
+    except auth.SessionOver:
         return False
     session.rollback()
     return True

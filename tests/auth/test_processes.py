@@ -56,9 +56,11 @@ class Deployed:
 def deployed(environment: dict[str, str], log: Path, *, workers: int) -> Iterator[Deployed]:
     settings = {"RATE_LIMIT_SCALE": "1000", "WEB_CONCURRENCY": str(workers)}
     fresh = httpx.Limits(max_connections=200, max_keepalive_connections=0)
-    with serve(environment | settings, log) as server:
-        with httpx.Client(base_url=server.url, timeout=30, limits=fresh) as client:
-            yield Deployed(server, client)
+    with (
+        serve(environment | settings, log) as server,
+        httpx.Client(base_url=server.url, timeout=30, limits=fresh) as client,
+    ):
+        yield Deployed(server, client)
 
 
 @pytest.fixture(scope="module")

@@ -70,6 +70,14 @@ class TestNamesAreUnique:
         assert code_of(response) == "USERNAME_TAKEN"
         assert response.json()["error"]["details"] == {"username": "is taken"}
 
+    def test_a_refusal_costs_no_hash(self, client: TestClient, ada: Person) -> None:
+        """A2: else many at once would keep each other waiting until they are turned away."""
+        before = hashes()
+
+        assert sign_up(client, "ada", email="other@example.com").status_code == 409
+        assert sign_up(client, "other", email=ada.email).status_code == 409
+        assert hashes() == before
+
     def test_fifty_at_once_make_one_account(self, unlimited: TestClient, query: Query) -> None:
         responses = at_once(50, lambda n: sign_up(unlimited, "hana", email=f"h{n}@example.com"))
 
@@ -157,13 +165,13 @@ class TestPassword:
         assert hashes() == before
 
 
-def test_the_eleventh_sign_up_of_an_hour_is_refused(client: TestClient, query: Query) -> None:
+def test_the_eleventh_sign_up_of_an_hour_is_refused(counted: TestClient, query: Query) -> None:
     """A6: refused before a hash is computed, and for taken names too."""
     for _ in range(10):
-        assert sign_up(client, "hana", password="password").status_code == 409
+        assert sign_up(counted, "hana", password="password").status_code == 409
     before = hashes()
 
-    response = sign_up(client, "hana")
+    response = sign_up(counted, "hana")
 
     assert response.status_code == 429
     assert 3500 < int(response.headers["Retry-After"]) <= 3600

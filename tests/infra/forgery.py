@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+from api.errors import TokenInvalid
+from api.infra.tokens import AccessTokens
+
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -22,6 +25,15 @@ def encode(value: object) -> str:
 def decode(part: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     return found
+
+
+def refused(tokens: AccessTokens, token: str) -> bool:
+    """Anything but ``TokenInvalid`` is a bug, and leaves as it is."""
+    try:
+        tokens.verify(token)
+    except TokenInvalid:
+        return True
+    return False
 
 
 def sign(header: object, claims: object, key: str, digest: str = "sha256") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -10,14 +9,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
 
 from api.app import App
-from api.config import Settings
 from api.errors import TokenExpired, TokenInvalid
 from api.infra.tokens import CLAIMS, LEEWAY, LIFETIME, AccessTokens
 from tests.conftest import ORIGIN, SECRET
-from tests.infra.forgery import claims_of, encode, header_of, sign
+from tests.infra.forgery import claims_of, encode, header_of, refused, sign
 
 USER, SESSION = uuid4(), uuid4()
 OTHER_SECRET = "another signing key of 32 bytes or more"
@@ -32,14 +29,6 @@ def tokens(app: App) -> AccessTokens:
 def token(app: App, tokens: AccessTokens) -> str:
     with app.flask.app_context():
         return tokens.issue(USER, SESSION)
-
-
-def refused(tokens: AccessTokens, token: str) -> bool:
-    try:
-        tokens.verify(token)
-    except TokenInvalid:
-        return True
-    return False
 
 
 class TestIssue:
@@ -240,57 +229,6 @@ class TestTime:
         with pytest.raises(TokenInvalid) as raised:
             tokens.verify(forged)
         assert type(raised.value) is TokenInvalid
-
-
-class TestKeyRotation:
-    """T16: the key before counts until its last token has expired."""
-
-    @staticmethod
-    def process(
-        environment: dict[str, str], key: str, previous: str = ""
-    ) -> tuple[Flask, AccessTokens]:
-        keys = {"JWT_SECRET_KEY": key, "JWT_SECRET_KEY_PREVIOUS": previous}
-        flask = Flask("process")
-        return flask, AccessTokens(flask, Settings.from_env(environment | keys))
-
-    def issue(self, process: tuple[Flask, AccessTokens]) -> str:
-        with process[0].app_context():
-            return process[1].issue(USER, SESSION)
-
-    def test_tokens_of_both_keys_count_while_both_are_there(
-        self, environment: dict[str, str]
-    ) -> None:
-        before = self.process(environment, SECRET)
-        during = self.process(environment, OTHER_SECRET, SECRET)
-        old, new = self.issue(before), self.issue(during)
-
-        assert header_of(old)["kid"] != header_of(new)["kid"]
-        for token in (old, new):
-            assert during[1].verify(token).user_id == USER
-
-    def test_without_the_old_key_its_tokens_are_refused(self, environment: dict[str, str]) -> None:
-        old = self.issue(self.process(environment, SECRET))
-        new = self.issue(self.process(environment, OTHER_SECRET, SECRET))
-        after = self.process(environment, OTHER_SECRET)[1]
-
-        assert refused(after, old)
-        assert after.verify(new).user_id == USER
-
-    def test_a_kid_does_not_open_the_other_key(self, environment: dict[str, str]) -> None:
-        during = self.process(environment, OTHER_SECRET, SECRET)
-        old, new = self.issue(self.process(environment, SECRET)), self.issue(during)
-
-        assert refused(during[1], sign(header_of(old), claims_of(new), OTHER_SECRET))
-
-    def test_the_kid_tells_nothing_of_the_key(self, token: str) -> None:
-        kid = header_of(token)["kid"]
-
-        assert len(bytes.fromhex(kid)) == 8
-        assert kid not in (
-            SECRET,
-            SECRET.encode().hex(),
-            hashlib.sha256(SECRET.encode()).hexdigest()[:16],
-        )
 
 
 _watchers: list[list[str]] = []

@@ -13,8 +13,8 @@ from api.app import App
 from api.errors import TokenInvalid
 from api.infra.actor import Actor, Role, anonymous
 from api.infra.db import db
-from api.users import service
-from tests.people import PASSWORD
+from api.users import queries, service
+from tests.people import PASSWORD, People
 
 NOBODY = anonymous("local", "test")
 GONE = Actor(
@@ -42,6 +42,15 @@ def test_who_is_gone_can_do_nothing(session: Session) -> None:
         service.update_me(session, GONE, changes={"bio": "x"})
     with pytest.raises(TokenInvalid):
         service.delete_me(session, GONE)
+
+
+def test_whether_there_is_an_administrator(session: Session, people: People) -> None:
+    people("ada")
+    assert not queries.any_admin(session)
+
+    people("root", role="admin")
+
+    assert queries.any_admin(session)
 
 
 @pytest.mark.parametrize("username", ["Hana", "ha", "h" * 31, "hana\n", "하나"])

@@ -27,13 +27,17 @@ def install() -> None:
 
 
 def _answer(protocol: Any, status: int, _message: str, _extra_headers: Any = ()) -> None:
-    """In place of ``ASGIProtocol._send_error_response``; the connection ends afterwards."""
+    """In place of ``ASGIProtocol._send_error_response``; the connection ends afterwards.
+
+    gunicorn also comes here with a 500 when an answer found its client gone: nobody is told then.
+    """
+    if protocol.transport is None or protocol.transport.is_closing():
+        return
     request_id = str(new_id())
     refusal = None if status == 500 else InvalidInput(FAULT)
     log.info("unparsable request", extra={"request_id": request_id, "status": status})
-    protocol._safe_write(  # noqa: SLF001 - there is no public way
-        _on_the_wire(shape(refusal, request_id=request_id), request_id)
-    )
+    found = shape(refusal, request_id=request_id)
+    protocol.transport.write(_on_the_wire(found, request_id))
 
 
 def _on_the_wire(found: Failure, request_id: str) -> bytes:
