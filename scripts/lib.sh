@@ -38,7 +38,7 @@ stamp() { "$1" >"$VENV/.$1.new" && mv "$VENV/.$1.new" "$VENV/.$1"; }
 quietly() {
     "$@" >"$VENV/install.log" 2>&1 && return
     local reason
-    reason=$(grep -m1 -iE '^ *(error|×)' "$VENV/install.log" || tail -n1 "$VENV/install.log")
+    reason=$({ tail -n1 "$VENV/install.log" && grep -iE '^ *(error|×)' "$VENV/install.log"; } | tail -n1)
     die "The packages could not be installed, is the network there? (.venv/install.log) $reason"
 }
 
@@ -62,15 +62,33 @@ find_uv() {
     printf '%s\n' "$VENV/bin/uv"
 }
 
-install() {
+# Compiled now: the first start is the one that people wait for, and some forbid writing bytecode later.
+with_uv() { # UV SUBCOMMAND ARGUMENT...
     local uv=$1
     shift
-    if [ -n "$uv" ]; then
-        # Compiled now: the first start is the one that people wait for, and some forbid writing bytecode later.
-        (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip install --compile-bytecode --python "$PYTHON" "$@")
-    else
-        quietly "$PYTHON" -m pip install --retries 1 "$@"
+    (eval "$("$PYTHON" "$ROOT/scripts/uv_settings.py")" && quietly "$uv" pip "$@" --compile-bytecode --python "$PYTHON")
+}
+
+with_pip() { quietly "$PYTHON" -m pip "$@" --retries 1; }
+
+install() {
+    local uv lock=$ROOT/requirements-dev.lock
+    # setuptools is among the packages: building in isolation would ask the network for it.
+    local project=(--no-deps --no-build-isolation -e "$ROOT")
+    uv=$(find_uv)
+    if ! unchanged packages; then
+        # A package that was half replaced cannot be told from a whole one: without the stamp all is made anew.
+        rm -f "$VENV/.packages"
+        # sync also removes what the lock no longer holds.
+        if [ -n "$uv" ]; then
+            with_uv "$uv" sync --require-hashes "$lock"
+        else
+            with_pip install --require-hashes -r "$lock"
+        fi
     fi
+    if [ -n "$uv" ]; then with_uv "$uv" install "${project[@]}"; else with_pip install "${project[@]}"; fi
+    stamp project
+    stamp packages
 }
 
 prepare_unlocked() {
@@ -78,18 +96,7 @@ prepare_unlocked() {
         make_venv
         stamp interpreter
     fi
-    unchanged packages && unchanged project && return
-    local uv
-    uv=$(find_uv)
-    if ! unchanged packages; then
-        # A package that was half replaced cannot be told from a whole one: without the stamp all is made anew.
-        rm -f "$VENV/.packages"
-        install "$uv" --require-hashes -r "$ROOT/requirements-dev.lock"
-    fi
-    # setuptools is among the packages: building in isolation would ask the network for it.
-    install "$uv" --no-deps --no-build-isolation -e "$ROOT"
-    stamp project
-    stamp packages
+    if ! { unchanged packages && unchanged project; }; then install; fi
 }
 
 prepare() {

@@ -7,6 +7,7 @@ from functools import cache
 from uuid import UUID
 
 from flask import Flask
+from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
 from api.app import App
@@ -66,10 +67,9 @@ def _hash() -> str:
 
 def sql(flask: Flask, statement: str, **values: object) -> list[tuple[object, ...]]:
     """Run a statement on the test database and commit it; its rows, if it has any."""
-    from sqlalchemy import text
-
     with flask.app_context():
         result = db.session.execute(text(statement), values)
-        rows = [tuple(row) for row in result] if result.returns_rows else []
+        has_rows = isinstance(result, CursorResult) and result.returns_rows
+        rows = [tuple(row) for row in result] if has_rows else []
         db.session.commit()
         return rows

@@ -50,7 +50,13 @@ class TestCreateAdmin:
 
     def test_names_every_fault_and_makes_nothing(self, madang: Command, query: Query) -> None:
         result = madang(
-            "create-admin", "--email", "boss", "--username", "Bo ss", "--password-stdin", stdin="x\n"
+            "create-admin",
+            "--email",
+            "boss",
+            "--username",
+            "Bo ss",
+            "--password-stdin",
+            stdin="x\n",
         )
 
         assert result.exit_code == 1

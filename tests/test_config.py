@@ -60,7 +60,9 @@ class TestReading:
         """Heroku and Render say ``postgres://``."""
         assert read(DATABASE_URL=f"{scheme}://db/madang").database_url == f"{scheme}://db/madang"
 
-    @pytest.mark.parametrize("text", ["https://a.example https://b.example", "https://a.example,https://b.example"])
+    @pytest.mark.parametrize(
+        "text", ["https://a.example https://b.example", "https://a.example,https://b.example"]
+    )
     def test_origins_are_a_list(self, text: str) -> None:
         assert read(CORS_ORIGINS=text).cors_origins == ("https://a.example", "https://b.example")
 
@@ -128,7 +130,9 @@ class TestFaults:
         assert "canary" not in "\n".join(found)
 
     @pytest.mark.parametrize("name", ["PORT", "WEB_CONCURRENCY", "TRUSTED_PROXY_HOPS"])
-    @pytest.mark.parametrize("text", ["x", "1.5", "-1", "1_0", "٣", " 1", "+1", "1e1", "9" * 5_000, "70000"])
+    @pytest.mark.parametrize(
+        "text", ["x", "1.5", "-1", "1_0", "٣", " 1", "+1", "1e1", "9" * 5_000, "70000"]
+    )
     def test_whole_numbers_are_ascii_digits_within_bounds(self, name: str, text: str) -> None:
         [fault] = faults(**{name: text})
 
@@ -141,7 +145,14 @@ class TestFaults:
 
     @pytest.mark.parametrize(
         "url",
-        ["db/madang", "http://db", "postgresql://db:port/x", "postgresql://[::1/x", "postgresql://db:99999/x", "postgresql://db:0/x"],
+        [
+            "db/madang",
+            "http://db",
+            "postgresql://db:port/x",
+            "postgresql://[::1/x",
+            "postgresql://db:99999/x",
+            "postgresql://db:0/x",
+        ],
     )
     def test_an_address_that_cannot_be_read_is_a_fault(self, url: str) -> None:
         [fault] = faults(DATABASE_URL=url)
@@ -150,7 +161,15 @@ class TestFaults:
 
     @pytest.mark.parametrize(
         "url",
-        ["api.example.com", "ftp://x", "https://", "https://x/path", "https://x?y", "https://[::1", "https://x:y"],
+        [
+            "api.example.com",
+            "ftp://x",
+            "https://",
+            "https://x/path",
+            "https://x?y",
+            "https://[::1",
+            "https://x:y",
+        ],
     )
     def test_the_public_address_is_an_origin(self, url: str) -> None:
         assert faults(PUBLIC_URL=url) == [
@@ -199,7 +218,9 @@ class TestSecrets:
 
 class TestProduction:
     def test_is_served_over_https(self) -> None:
-        assert faults(PUBLIC_URL="http://api.example.com") == ["PUBLIC_URL must be https in production"]
+        assert faults(PUBLIC_URL="http://api.example.com") == [
+            "PUBLIC_URL must be https in production"
+        ]
 
     @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
     def test_may_be_tried_on_one_machine(self, host: str) -> None:

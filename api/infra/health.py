@@ -17,9 +17,11 @@ def database_probe(url: str) -> Callable[[], None]:
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     def probe() -> None:
-        options = {"connect_timeout": 2, "tcp_user_timeout": 2000}
-        with closing(psycopg2.connect(dsn, options="-c statement_timeout=2000", **options)) as conn:
-            conn.cursor().execute("SELECT 1")
+        connection = psycopg2.connect(
+            dsn, connect_timeout=2, tcp_user_timeout=2000, options="-c statement_timeout=2000"
+        )
+        with closing(connection):
+            connection.cursor().execute("SELECT 1")
 
     return probe
 

@@ -95,7 +95,7 @@ def main() -> int:
         _databases(Path(home)) as free,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
-        caught = list(pool.map(lambda job: _is_caught(*job, free), jobs))
+        caught = list(pool.map(lambda job: _is_caught(job[0], job[1], free), jobs))
     for (mutate, operation), was_caught in zip(jobs, caught, strict=True):
         if not was_caught:
             print(f"not caught: {mutate.__name__} on {operation.id}")

@@ -40,12 +40,6 @@ def settings() -> set[str]:
     return set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
 
 
-def settings_that_are_read() -> set[str]:
-    texts = [(ROOT / "api/config.py"), (ROOT / "scripts/gunicorn.conf.py")]
-    pattern = re.compile(r'(?:source\.\w+|environ\.get)\("([A-Z_]+)"')
-    return {name for file in texts for name in pattern.findall(file.read_text(encoding="utf-8"))}
-
-
 def error_codes() -> set[str]:
     schema = ROOT / "openapi/components/schemas/ErrorCode.yaml"
     return set(yaml.safe_load(schema.read_text(encoding="utf-8"))["enum"])
@@ -73,6 +67,12 @@ def test_every_path_exists(page: Path) -> None:
     assert {path for path in paths_named_in(page) if not (ROOT / path).exists()} == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
+def test_code_ends_on_its_line(page: Path) -> None:
+    """Else what stands between backticks would be read wrongly, here and by some viewers."""
+    assert [line for line in prose(page).splitlines() if line.count("`") % 2] == []
+
+
 def test_paths_are_found_at_all() -> None:
     assert {"api/app.py", "openapi/", "./scripts/run"} <= paths_named_in(ROOT / "README.md")
     assert "setup.cfg" in paths_named_in(ROOT / "CONTRIBUTING.md")
@@ -85,11 +85,6 @@ def test_names_in_capitals_are_settings_or_error_codes(page: Path) -> None:
     strange = names - settings() - error_codes() - {"NAME"}
 
     assert {name for name in strange if not known_to_scripts(name)} == set()
-
-
-def test_every_setting_that_is_read_is_explained() -> None:
-    assert settings_that_are_read()
-    assert settings_that_are_read() - settings() == set()
 
 
 @pytest.mark.parametrize("page", DECISIONS, ids=ids(DECISIONS))
@@ -125,7 +120,7 @@ def test_a_decision_has_the_parts_of_one_and_is_short(page: Path) -> None:
 
     assert headings == ["Context", "Decision", "Consequences", "Held by"]
     assert text.startswith(f"# {page.name[:4]}. ")
-    assert 25 <= len(text.splitlines()) <= 60
+    assert 30 <= len(text.splitlines()) <= 60
 
 
 def test_the_index_lists_every_decision() -> None:

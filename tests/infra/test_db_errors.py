@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import Engine, NullPool, create_engine, text
@@ -29,6 +30,8 @@ from api.infra.metrics import GUARD_MISSES
 from tests.infra.link import closed_port
 from tests.people import Person
 from tests.web.apps import written
+
+Query = Callable[..., list[tuple[object, ...]]]
 
 
 @pytest.fixture
@@ -146,19 +149,10 @@ class TestServers:
 
         assert type(failure_of(nowhere)) is Unavailable
 
-    def test_one_that_has_no_place_left(
-        self, environment: dict[str, str], query: Callable[..., object]
-    ) -> None:
+    def test_one_that_has_no_place_left(self, environment: dict[str, str], query: Query) -> None:
         """53300, as when max_connections is reached."""
-        query("DROP ROLE IF EXISTS madang_tests_crowded")
-        query("CREATE ROLE madang_tests_crowded LOGIN PASSWORD 'p' CONNECTION LIMIT 0")
-        try:
-            url = make_url(environment["DATABASE_URL"]).set(
-                drivername="postgresql+psycopg2", username="madang_tests_crowded", password="p"
-            )
-            failure = failure_of(url.render_as_string(hide_password=False))
-        finally:
-            query("DROP ROLE madang_tests_crowded")
+        with crowded(environment["DATABASE_URL"], query) as url:
+            failure = failure_of(url)
 
         assert type(failure) is Unavailable
 
@@ -205,6 +199,24 @@ class TestWhatNobodyForesaw:
         err = InvalidRequestError("used wrongly")
 
         assert db_errors.translate(err) is err
+
+
+@contextmanager
+def crowded(url: str, query: Query) -> Iterator[str]:
+    """Where the server lets no more in; a superuser it always does, so then as somebody else."""
+    known = make_url(url).set(drivername="postgresql+psycopg2")
+    if query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]:
+        query("DROP ROLE IF EXISTS madang_tests_crowded")
+        query("CREATE ROLE madang_tests_crowded LOGIN PASSWORD 'p' CONNECTION LIMIT 0")
+        known = known.set(username="madang_tests_crowded", password="p")
+        undo = "DROP ROLE madang_tests_crowded"
+    else:
+        query(f'ALTER DATABASE "{known.database}" CONNECTION LIMIT 0')
+        undo = f'ALTER DATABASE "{known.database}" CONNECTION LIMIT -1'
+    try:
+        yield known.render_as_string(hide_password=False)
+    finally:
+        query(undo)
 
 
 def failure_of(url: str) -> DomainError:

@@ -38,7 +38,9 @@ def wire(environment: dict[str, str], redis: Redis) -> Iterator[Link]:
 
 
 def url(environment: dict[str, str], port: int) -> str:
-    return f"redis://127.0.0.1:{port}{urlsplit(environment['REDIS_URL']).path}"
+    parts = urlsplit(environment["REDIS_URL"])
+    credentials = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{''.join(credentials[:2])}127.0.0.1:{port}").geturl()
 
 
 class TestWithRedis:
@@ -82,7 +84,8 @@ class TestWithoutRedis:
     def test_a_password_that_is_wrong_is_as_good_as_gone(
         self, environment: dict[str, str], wire: Link
     ) -> None:
-        bad = environment["REDIS_URL"].replace("redis://", "redis://:not-the-password@")
+        parts = urlsplit(environment["REDIS_URL"])
+        bad = f"redis://:not-the-password@{parts.netloc.rpartition('@')[2]}{parts.path}"
 
         assert within(counter(bad, 1), 11) == [True] * 10 + [False]
 

@@ -39,11 +39,15 @@ def asking(method: str, target: str, *headers: tuple[bytes, bytes], body: Any = 
 SIGNING_UP = {"email": "a@example.com", "username": "newcomer", "password": f"{CANARY} pass"}
 PLACES: dict[str, Callable[[TestClient], Any]] = {
     "password in a sign-up": asking("POST", SIGN_UP, body=SIGNING_UP),
-    "password in a login": asking("POST", LOGIN, body={"email": "a@example.com", "password": CANARY}),
+    "password in a login": asking(
+        "POST", LOGIN, body={"email": "a@example.com", "password": CANARY}
+    ),
     "password that is too long": asking(
         "POST", LOGIN, body={"email": "a@example.com", "password": CANARY * 100}
     ),
-    "field of a wrong type": asking("POST", LOGIN, body={"email": [CANARY], "password": {CANARY: 1}}),
+    "field of a wrong type": asking(
+        "POST", LOGIN, body={"email": [CANARY], "password": {CANARY: 1}}
+    ),
     "unknown key and value": asking("POST", LOGIN, body={CANARY: CANARY}),
     "query parameter": asking("GET", f"{POSTS}?page={CANARY}&{CANARY}=1&access_token={CANARY}"),
     "path": asking("GET", f"{POSTS}/{CANARY}"),
@@ -124,9 +128,7 @@ class TestCanaries:
         assert lines.lines
         assert CANARY not in lines.text
 
-    def test_sqlalchemy_keeps_them_out_of_the_text_of_an_error(
-        self, app: App, clean: None
-    ) -> None:
+    def test_sqlalchemy_keeps_them_out_of_the_text_of_an_error(self, app: App, clean: None) -> None:
         """psycopg2's own part of it still has them, which is why texts are not written at all."""
         with app.flask.app_context(), pytest.raises(DBAPIError) as failed:
             db.session.execute(text("SELECT 1 FROM nothing WHERE x = :x"), {"x": CANARY})
@@ -139,7 +141,9 @@ class TestLines:
     def configured(self, app: App) -> None:
         """The service has set up its log."""
 
-    @pytest.mark.parametrize("value", ["a\nb", "a\r\nb", "\x1b[31m", "\u2028\u2029\x85", '"}{', "\ud800"])
+    @pytest.mark.parametrize(
+        "value", ["a\nb", "a\r\nb", "\x1b[31m", "\u2028\u2029\x85", '"}{', "\ud800"]
+    )
     def test_are_one_object_each_whatever_they_carry(self, value: str) -> None:
         with written() as lines:
             log.info("message %s", value, extra={"extra": value})

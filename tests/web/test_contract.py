@@ -36,7 +36,9 @@ class TestStartUp:
             Contract(changed(role=role))
 
     def test_an_unknown_limit_stops_it(self) -> None:
-        with pytest.raises(ContractError, match=r"create_post names unknown rate limits: \['writes'\]"):
+        with pytest.raises(
+            ContractError, match=r"create_post names unknown rate limits: \['writes'\]"
+        ):
             Contract(changed(rate_limit=["user", "writes"]))
 
     def test_a_missing_handler_stops_it(self) -> None:
@@ -71,7 +73,9 @@ class TestIndex:
         assert mine is not None and mine["GET"].id == "get_me_posts"
         assert other is not None and other["GET"].id == "get_post"
 
-    @pytest.mark.parametrize("path", ["/api/v1/posts/a/b", "/api/v1/posts/", "/api/v1/posts/a\n", ""])
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/posts/a/b", "/api/v1/posts/", "/api/v1/posts/a\n", ""]
+    )
     def test_a_template_takes_one_segment(self, path: str) -> None:
         assert CONTRACT.match(path) is None
 

@@ -40,7 +40,10 @@ ROADS: dict[str, tuple[int, Road]] = {
 
 ANONYMOUS_ROADS: dict[str, tuple[int, Road]] = {
     "no token": (401, lambda client, _: client.get(ME)),
-    "a bad token": (401, lambda client, _: client.get(POSTS, headers={"Authorization": "Bearer x"})),
+    "a bad token": (
+        401,
+        lambda client, _: client.get(POSTS, headers={"Authorization": "Bearer x"}),
+    ),
     "a body too large": (413, lambda client, _: client.post(LOGIN, content=b" " * 65_537)),
     "no such path": (404, lambda client, _: client.get("/api/v1/nothing")),
     "no such method": (405, lambda client, _: client.put(POSTS)),
@@ -80,7 +83,9 @@ class TestEveryRoadCounts:
         self, environment: dict[str, str], clean: None
     ) -> None:
         with serving(environment) as client:
-            statuses = [client.post(LOGIN, content=b"{", headers=TEXT).status_code for _ in range(30)]
+            statuses = [
+                client.post(LOGIN, content=b"{", headers=TEXT).status_code for _ in range(30)
+            ]
 
         assert statuses == [415] * 25 + [429] * 5
 
@@ -189,7 +194,10 @@ class TestWindows:
     ) -> None:
         limit = CONTRACT.rate_limits[name]["limit"]
 
-        assert sum(1 for _ in until_refused(app, operation, logged_in=name in ("user", "write"))) == limit
+        assert (
+            sum(1 for _ in until_refused(app, operation, logged_in=name in ("user", "write")))
+            == limit
+        )
 
     def test_all_limits_are_among_these(self) -> None:
         assert set(CONTRACT.rate_limits) == {"anonymous", "user", "write", "login", "signup"}

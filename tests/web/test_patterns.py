@@ -33,7 +33,20 @@ def patterns(node: Any) -> Iterator[str]:
 def attacks(pattern: str) -> Iterator[str]:
     """Long runs of each thing the pattern may repeat, ending in something it cannot take."""
     literals = set(re.sub(r"\\u[0-9a-f]{4}|[\\^$*+?(){}|\[\]]", "", pattern))
-    for unit in literals | {"a", "0", " ", "\t", "마", "a-", "a.", "-.", "a@", 'a"', "1.", "\u0001"}:
+    for unit in literals | {
+        "a",
+        "0",
+        " ",
+        "\t",
+        "마",
+        "a-",
+        "a.",
+        "-.",
+        "a@",
+        'a"',
+        "1.",
+        "\u0001",
+    }:
         run = unit * (LENGTH // len(unit))
         yield run
         for end in ("\0", "!", "\n", "@", "."):

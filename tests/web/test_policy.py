@@ -187,5 +187,9 @@ def headers_of(actor: str, people: People) -> dict[str, str]:
 
 def expired(token: str) -> str:
     claims = jwt.decode(token, options={"verify_signature": False})
-    claims |= {"iat": claims["iat"] - 3_600, "nbf": claims["nbf"] - 3_600, "exp": claims["exp"] - 3_600}
+    claims |= {
+        "iat": claims["iat"] - 3_600,
+        "nbf": claims["nbf"] - 3_600,
+        "exp": claims["exp"] - 3_600,
+    }
     return jwt.encode(claims, SECRET, headers=jwt.get_unverified_header(token))

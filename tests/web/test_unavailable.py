@@ -77,9 +77,7 @@ class TestGoneAndBack:
         self, environment: dict[str, str], clean: None, wire: Link
     ) -> None:
         url = make_url(environment["DATABASE_URL"]).set(host="127.0.0.1", port=wire.port)
-        with serving(
-            environment, DATABASE_URL=url.render_as_string(hide_password=False)
-        ) as client:
+        with serving(environment, DATABASE_URL=url.render_as_string(hide_password=False)) as client:
             assert client.get(POSTS).status_code == 200
             assert client.get("/readyz").status_code == 200
             wire.cut()
@@ -88,9 +86,7 @@ class TestGoneAndBack:
             assert client.get(POSTS).status_code == 200
             wait_until_ready(client)
 
-    def test_killed_connections_are_replaced_unseen(
-        self, client: TestClient, query: Query
-    ) -> None:
+    def test_killed_connections_are_replaced_unseen(self, client: TestClient, query: Query) -> None:
         client.get(POSTS)
         query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
@@ -102,7 +98,9 @@ class TestGoneAndBack:
 
 class TestReadOnly:
     @pytest.fixture
-    def reader(self, environment: dict[str, str], query: Query, clean: None) -> Iterator[TestClient]:
+    def reader(
+        self, environment: dict[str, str], query: Query, clean: None
+    ) -> Iterator[TestClient]:
         """A database as it is on a standby: new connections cannot write."""
         [[name]] = query(DB_NAME)
         query(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
@@ -116,7 +114,9 @@ class TestReadOnly:
                 url.render_as_string(hide_password=False), options=with_writes
             )
             connection.autocommit = True
-            connection.cursor().execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            connection.cursor().execute(
+                f'ALTER DATABASE "{name}" RESET default_transaction_read_only'
+            )
             connection.close()
 
     def test_reading_goes_on_and_writing_says_so(self, reader: TestClient, ada: Person) -> None:

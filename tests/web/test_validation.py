@@ -92,7 +92,12 @@ class TestNamesInTheQuery:
             assert len(answer.content) <= LARGEST_REFUSAL
 
     def test_no_value_is_repeated(self, client: TestClient) -> None:
-        for query in ("page=canary", "canary-canary%0d%0a=1", "colour=canary", "page=canary&page=1"):
+        for query in (
+            "page=canary",
+            "canary-canary%0d%0a=1",
+            "colour=canary",
+            "page=canary&page=1",
+        ):
             assert "canary" not in client.get(f"{POSTS}?{query}").text
 
     def test_operations_without_parameters_know_none(self, client: TestClient, ada: Person) -> None:
@@ -112,7 +117,9 @@ class TestIds:
         """PITFALLS 14: any text passed for ``format: uuid``, and the handler died of it."""
         assert details(client, f"{POSTS}/{text}") == {"id": "has a form that is not allowed"}
 
-    @pytest.mark.parametrize("text", [f"{UUID}%0A", f"%0A{UUID}", f"{UUID[:8]}%0A{UUID[8:]}", "%0A"])
+    @pytest.mark.parametrize(
+        "text", [f"{UUID}%0A", f"%0A{UUID}", f"{UUID[:8]}%0A{UUID[8:]}", "%0A"]
+    )
     def test_a_newline_leads_nowhere(self, client: TestClient, text: str) -> None:
         """Connexion's router passes what it cannot match on to Flask, which matched it: a 500."""
         assert client.get(f"{POSTS}/{text}").status_code == 404
@@ -127,7 +134,11 @@ class TestBodies:
     ) -> None:
         """PITFALLS 14: Python's ``$`` accepts "alice\\n" against ``^[a-z0-9_]+$``."""
         faults = details(
-            client, "/api/v1/users/me", method="PATCH", json={"username": "alice\n"}, headers=ada.auth
+            client,
+            "/api/v1/users/me",
+            method="PATCH",
+            json={"username": "alice\n"},
+            headers=ada.auth,
         )
 
         assert faults == {"username": "has a form that is not allowed"}
@@ -148,7 +159,11 @@ class TestBodies:
     def test_a_thousand_unknown_keys_are_a_small_answer(
         self, client: TestClient, ada: Person
     ) -> None:
-        for form in ("unknown_key_of_forty_letters_in_all_{:04}", "k" * 56 + "{:04}", '"\\\u2028{:04}'):
+        for form in (
+            "unknown_key_of_forty_letters_in_all_{:04}",
+            "k" * 56 + "{:04}",
+            '"\\\u2028{:04}',
+        ):
             body = {form.format(n): 1 for n in range(1_000)}
             details(client, POSTS, method="POST", json=body, headers=ada.auth)
 
@@ -186,7 +201,9 @@ class TestSchemas:
             "items.1.a": "is required",
             "items.1.b": "is not known here",
         }
-        assert faults_of(schemas, contract, {"items": []}) == {"items": "must have at least 1 items"}
+        assert faults_of(schemas, contract, {"items": []}) == {
+            "items": "must have at least 1 items"
+        }
         assert faults_of(schemas, contract, {"items": [{"a": "y"}]}) == {
             "items.0.a": "is not one of the allowed values"
         }

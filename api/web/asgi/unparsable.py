@@ -23,7 +23,10 @@ FAULT = {"request": "is not HTTP/1.1, or its first line or a header is larger th
 
 def install() -> None:
     """For gunicorn's ``post_worker_init``."""
-    ASGIProtocol._send_error_response = _answer  # noqa: SLF001 - there is no public way
+    name = "_send_error_response"  # private: there is no public way
+    if not hasattr(ASGIProtocol, name):
+        raise RuntimeError("this gunicorn answers what it cannot parse in another way")
+    setattr(ASGIProtocol, name, _answer)
 
 
 def _answer(protocol: Any, status: int, _message: str, _extra_headers: Any = ()) -> None:

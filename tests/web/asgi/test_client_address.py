@@ -48,7 +48,9 @@ class TestBehindProxies:
         """PITFALLS 48: Render's edge adds an entry, so one hop would be the edge for everybody."""
         assert seen(hops, *forwarded) == address
 
-    @pytest.mark.parametrize(("hops", "forwarded"), [(1, []), (1, [""]), (2, ["192.0.2.1"]), (2, [","])])
+    @pytest.mark.parametrize(
+        ("hops", "forwarded"), [(1, []), (1, [""]), (2, ["192.0.2.1"]), (2, [","])]
+    )
     def test_too_few_entries_came_round_the_proxies(self, hops: int, forwarded: list[str]) -> None:
         assert seen(hops, *forwarded) == PEER
 

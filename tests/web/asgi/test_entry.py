@@ -30,7 +30,18 @@ class TestRequestId:
 
     @pytest.mark.parametrize(
         "given",
-        [b"", b"x" * 129, b"a b", b"a\nb", b"a\n", b"<script>", b"\xff", "마".encode(), b"a,b", b"../x"],
+        [
+            b"",
+            b"x" * 129,
+            b"a b",
+            b"a\nb",
+            b"a\n",
+            b"<script>",
+            b"\xff",
+            "마".encode(),
+            b"a,b",
+            b"../x",
+        ],
     )
     def test_any_other_is_replaced(self, client: TestClient, given: bytes) -> None:
         answer = ask(client, "GET", POSTS.encode(), [(b"x-request-id", given)])
@@ -111,7 +122,12 @@ class TestAccessLine:
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
-        [("GET", "/nowhere", 404), ("PUT", POSTS, 405), ("HEAD", "/healthz", 200), ("GET", "/", 302)],
+        [
+            ("GET", "/nowhere", 404),
+            ("PUT", POSTS, 405),
+            ("HEAD", "/healthz", 200),
+            ("GET", "/", 302),
+        ],
     )
     def test_is_written_whatever_became_of_the_request(
         self, client: TestClient, method: str, path: str, status: int

@@ -12,7 +12,6 @@ from api.web.asgi.errors import Errors, respond
 from tests.web.apps import written
 from tests.web.raw import run
 
-
 pytestmark = pytest.mark.usefixtures("app")
 TEXT = "a canary"
 """Of an exception: it may repeat what a client sent."""

@@ -70,7 +70,9 @@ class TestSize:
 
     def test_a_body_in_chunks_without_a_length_is_read(self, client: TestClient) -> None:
         """PITFALLS 15: it was refused as missing."""
-        response = client.post(LOGIN, content=iter([BODY[:20], BODY[20:]]), headers=dict(json_header()))
+        response = client.post(
+            LOGIN, content=iter([BODY[:20], BODY[20:]]), headers=dict(json_header())
+        )
 
         assert response.status_code == 401
         assert response.json()["error"]["code"] == "INVALID_CREDENTIALS"
@@ -126,7 +128,9 @@ class TestMediaType:
         """PITFALLS 13: they were a 500."""
         refused(posts(client, [*JSON, *JSON]), 400, **{"content-type": "is given more than once"})
 
-    @pytest.mark.parametrize("value", [b"gzip", b"br", b"deflate, gzip", b"GZIP", b"identity, gzip", b"x"])
+    @pytest.mark.parametrize(
+        "value", [b"gzip", b"br", b"deflate, gzip", b"GZIP", b"identity, gzip", b"x"]
+    )
     def test_compressed_bodies_are_refused(self, client: TestClient, value: bytes) -> None:
         refused(posts(client, [*JSON, (b"content-encoding", value)]), 415)
 
@@ -136,7 +140,9 @@ class TestMediaType:
         assert answer is not None
         assert answer.status_code == 401
 
-    @pytest.mark.parametrize("value", [b"text/plain", b"", b"application/json; charset=latin-1", b"/"])
+    @pytest.mark.parametrize(
+        "value", [b"text/plain", b"", b"application/json; charset=latin-1", b"/"]
+    )
     def test_where_nothing_was_sent_the_type_does_not_matter(
         self, client: TestClient, value: bytes
     ) -> None:

@@ -43,7 +43,14 @@ class TestDepth:
 class TestNumbers:
     @pytest.mark.parametrize(
         "digits",
-        ["9" * 20, "-" + "9" * 20, "1" * 5_000, "-" + "1" * 60_000, "1" * 5_000 + ".5", "1e" + "9" * 60],
+        [
+            "9" * 20,
+            "-" + "9" * 20,
+            "1" * 5_000,
+            "-" + "1" * 60_000,
+            "1" * 5_000 + ".5",
+            "1e" + "9" * 60,
+        ],
         ids=lambda digits: f"{len(digits)} long",
     )
     def test_more_than_nineteen_digits_are_refused(self, digits: str) -> None:
@@ -82,7 +89,17 @@ class TestText:
             '{"a":1}'.encode("utf-16"),
             '"é"'.encode("latin-1"),
         ],
-        ids=["ff", "cut", "surrogate", "overlong", "beyond", "bom", "utf-16-le", "utf-16", "latin-1"],
+        ids=[
+            "ff",
+            "cut",
+            "surrogate",
+            "overlong",
+            "beyond",
+            "bom",
+            "utf-16-le",
+            "utf-16",
+            "latin-1",
+        ],
     )
     def test_only_strict_utf8_without_a_mark_is_read(self, raw: bytes) -> None:
         """PITFALLS 13: invalid UTF-8 was a 500."""
@@ -95,7 +112,9 @@ class TestText:
         assert fault(raw) == "is not valid JSON in UTF-8"
 
     @pytest.mark.parametrize(
-        "raw", [rb'"\u0000"', rb'{"\u0000":1}', rb'{"a":[{"b":["x\u0000y"]}]}'], ids=["value", "key", "deep"]
+        "raw",
+        [rb'"\u0000"', rb'{"\u0000":1}', rb'{"a":[{"b":["x\u0000y"]}]}'],
+        ids=["value", "key", "deep"],
     )
     def test_nul_is_refused_wherever_it_stands(self, raw: bytes) -> None:
         """PITFALLS 14: PostgreSQL cannot store it, so it was a 500."""

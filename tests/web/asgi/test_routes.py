@@ -84,7 +84,9 @@ class TestPaths:
         assert answer is not None
         assert answer.status_code == 200
 
-    @pytest.mark.parametrize("header", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "Forwarded"])
+    @pytest.mark.parametrize(
+        "header", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "Forwarded"]
+    )
     def test_no_header_leads_to_another_path(self, client: TestClient, header: str) -> None:
         response = client.get("/api/v1/posts", headers={header: "/api/v1/users/me"})
 
@@ -120,7 +122,15 @@ class TestMethods:
         self, client: TestClient, path: str
     ) -> None:
         known = allowed(path) or ["GET", "HEAD"]
-        others = {*map(str.upper, METHODS), "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "FOO"}
+        others = {
+            *map(str.upper, METHODS),
+            "HEAD",
+            "OPTIONS",
+            "TRACE",
+            "CONNECT",
+            "PROPFIND",
+            "FOO",
+        }
 
         for method in sorted(others - set(known)):
             target = path.replace("{id}", UNKNOWN).encode()
@@ -135,7 +145,9 @@ class TestMethods:
     def test_methods_are_spelt_in_one_way(self, client: TestClient, method: str) -> None:
         refused(ask(client, method, b"/api/v1/posts", documented=False), 405, "METHOD_NOT_ALLOWED")
 
-    @pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+    @pytest.mark.parametrize(
+        "header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
+    )
     def test_no_header_makes_another_method(
         self, client: TestClient, ada: Person, header: str
     ) -> None:
@@ -144,7 +156,9 @@ class TestMethods:
         assert response.status_code == 200
         assert client.get("/api/v1/users/me", headers=ada.auth).status_code == 200
 
-    def test_safe_methods_on_what_changes_something_change_nothing(self, client: TestClient) -> None:
+    def test_safe_methods_on_what_changes_something_change_nothing(
+        self, client: TestClient
+    ) -> None:
         for path in (b"/api/v1/auth/refresh", b"/api/v1/auth/logout", b"/api/v1/auth/signup"):
             for method in ("GET", "HEAD"):
                 answer = ask(client, method, path, documented=False)
