@@ -5,6 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 from flask import Flask
@@ -16,6 +18,7 @@ from api.commands.release import release as run_release
 from api.commands.seed import seed as run_seed
 from api.config import Misconfigured, Settings
 from api.errors import DomainError
+from api.infra.db import translated
 from api.web.runtime import runtime
 
 
@@ -45,22 +48,17 @@ def create_admin(email: str, username: str, password_stdin: bool) -> None:
     """Make an administrator."""
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
     body = {"email": email, "username": username, "password": password}
-    try:
+    with _refusals():
         add_person(body, role="admin")
-    except DomainError as err:
-        sys.exit(_reason(err))
     click.echo(f"{username} is an administrator now.")
 
 
 @main.command("seed")
 def seed() -> None:
     """Load demo data; a second time changes nothing."""
-    try:
-        lines = run_seed(runtime().settings)
-    except DomainError as err:
-        sys.exit(_reason(err))
-    for line in lines:
-        click.echo(line)
+    with _refusals():
+        for line in run_seed(runtime().settings):
+            click.echo(line)
 
 
 @main.command("routes")
@@ -74,9 +72,17 @@ def routes() -> None:
 @main.command("release")
 def release() -> None:
     """Migrate the database and make the first administrator, one host at a time."""
-    try:
+    with _refusals():
         for line in run_release(runtime().settings):
             click.echo(line)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What a client would be told, an operator is told in the same words; also of the database."""
+    try:
+        with translated():
+            yield
     except DomainError as err:
         sys.exit(_reason(err))
 

@@ -58,7 +58,7 @@ class Settings:
             redis_url=source.url("REDIS_URL", ("redis", "rediss")),
             jwt_secret_key=source.required("JWT_SECRET_KEY"),
             jwt_secret_key_previous=source.optional("JWT_SECRET_KEY_PREVIOUS"),
-            public_url=(source.optional("PUBLIC_URL") or f"http://localhost:{port}").rstrip("/"),
+            public_url=source.public_url(port),
             cors_origins=tuple((source.optional("CORS_ORIGINS") or "").replace(",", " ").split()),
             trusted_proxy_hops=source.integer("TRUSTED_PROXY_HOPS", 0, 0, 10),
             rate_limit_scale=source.number("RATE_LIMIT_SCALE", 1.0),
@@ -108,6 +108,13 @@ class _Source:
             self.faults.append(f"{name} must be a URL that begins with {begins}")
             return ""
         return value
+
+    def public_url(self, port: int) -> str:
+        """Without a trailing slash. Only a machine of one's own can be guessed."""
+        given = self.optional("PUBLIC_URL")
+        if given is None and self.optional("ENVIRONMENT") == "production":
+            self.faults.append("PUBLIC_URL is not set")
+        return (given or f"http://localhost:{port}").rstrip("/")
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.optional(name) or str(default)

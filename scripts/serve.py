@@ -20,7 +20,7 @@ Madang runs at {url}  (Ctrl-C stops it)
   documentation  {url}/docs  {url}/redoc
   contract       {url}/openapi.yaml
   log in         demo@example.com / yard-demo-2026!
-  commands       . .madang/env; .venv/bin/madang --help
+  commands       (. .madang/env; .venv/bin/madang --help)
 """
 WITHOUT_DEMO = "no demo account in a database of yours: see madang seed, madang create-admin"
 MANUAL = """\

@@ -37,7 +37,6 @@ CLAIMS = {"iss", "aud", "sub", "sid", "jti", "type", "iat", "nbf", "exp"}
 class AccessClaims:
     user_id: UUID
     session_id: UUID
-    token_id: str
 
 
 class AccessTokens:
@@ -122,4 +121,4 @@ def _typed(claims: dict[str, Any]) -> AccessClaims:
         raise TokenInvalid()
     if claims["type"] != "access" or claims["aud"] != AUDIENCE:
         raise TokenInvalid()
-    return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]), claims["jti"])
+    return AccessClaims(UUID(claims["sub"]), UUID(claims["sid"]))

@@ -9,6 +9,8 @@ from api.infra.db import Base
 from api.models.columns import Counter, Created, Id, String, Time, Updated
 from api.models.user import User
 
+AUTHOR = "fk_posts_author_id"
+
 
 class Post(Base):
     """A post, or a draft that its author alone can see."""

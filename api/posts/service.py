@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.errors import NotFound
+from api.errors import NotFound, TokenInvalid
+from api.infra import db_errors
 from api.infra.actor import Actor
 from api.models import Post
+from api.models.post import AUTHOR
 from api.posts import policy, queries
 
 
@@ -46,7 +49,12 @@ def create(
         published_at=func.now() if is_published else None,
     )
     session.add(post)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as err:
+        if db_errors.violated(err) == AUTHOR:  # who wrote it was deleted in this very moment
+            raise TokenInvalid() from err
+        raise
     if is_published:
         queries.add_to_post_count(session, actor.person, 1)
     return get(session, actor, post_id=post.id)

@@ -68,7 +68,7 @@ class Schemas:
         """Raises ``InvalidInput`` naming every fault."""
         if body is context.NO_BODY:
             raise InvalidInput({"body": "is required"})
-        if faults := dict(_faults(self._bodies[operation.id].iter_errors(body))):
+        if faults := _faults(self._bodies[operation.id].iter_errors(body)):
             raise InvalidInput(faults)
 
     def check_parameters(self, operation: Operation, scope: Scope) -> None:
@@ -120,8 +120,8 @@ class _Parameter:
             value = int(text) if INTEGER.fullmatch(text) else text
         elif self.type == "boolean":
             value = BOOLEANS.get(text, text)
-        faults = [fault for _, fault in _faults(self._validator.iter_errors(value))]
-        return {self.name: faults[-1]} if faults else {}
+        faults = _faults(self._validator.iter_errors(value))
+        return {self.name: next(iter(faults.values()))} if faults else {}
 
 
 class ParameterValidator:
@@ -177,16 +177,21 @@ def _without_nullable(node: Any) -> Any:
     return plain
 
 
-def _faults(errors: Iterable[ValidationError]) -> Iterator[tuple[str, str]]:
-    for error in errors:
-        name, kind = error.kind.name, error.kind.as_dict()
-        path = [str(step) for step in error.instance_path]
-        if name == "additionalProperties":
-            for key in kind["unexpected"]:
-                yield ".".join([*path, _shown(key)]), "is not known here"
-        else:
-            missing = [kind["property"]] if name == "required" else []
-            yield ".".join([*path, *missing]) or "body", _message(name, kind)
+def _faults(errors: Iterable[ValidationError]) -> Faults:
+    """By field; where one breaks several rules, a rule that can be read counts before a pattern."""
+    readable_last = sorted(errors, key=lambda error: error.kind.name != "pattern")
+    return dict(fault for error in readable_last for fault in _told(error))
+
+
+def _told(error: ValidationError) -> Iterator[tuple[str, str]]:
+    name, kind = error.kind.name, error.kind.as_dict()
+    path = [str(step) for step in error.instance_path]
+    if name == "additionalProperties":
+        for key in kind["unexpected"]:
+            yield ".".join([*path, _shown(key)]), "is not known here"
+    else:
+        missing = [kind["property"]] if name == "required" else []
+        yield ".".join([*path, *missing]) or "body", _message(name, kind)
 
 
 def _message(name: str, kind: dict[str, Any]) -> str:

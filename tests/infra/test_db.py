@@ -18,6 +18,14 @@ from api.infra.metrics import AFTER_COMMIT_FAILURES
 from tests.people import People
 from tests.web.apps import written
 
+LOSES_AT_COMMIT = """
+    CREATE TEMP TABLE losing (x int) ON COMMIT DROP;
+    CREATE FUNCTION pg_temp.lose() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$;
+    CREATE CONSTRAINT TRIGGER lose AFTER INSERT ON losing DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION pg_temp.lose();
+    INSERT INTO losing VALUES (1);
+"""
 COUNT = "SELECT count(*) FROM audit_logs"
 
 
@@ -206,6 +214,22 @@ class TestRetry:
         transactional(handler)()
 
         assert runs == [1]
+
+    def test_a_refusal_whose_commit_loses_is_run_again_as_well(self, other: Connection) -> None:
+        calls: list[int] = []
+
+        def handler() -> None:
+            calls.append(1)
+            write()
+            if len(calls) == 1:
+                db.session.execute(text(LOSES_AT_COMMIT))
+            raise NotedRefusal()
+
+        with pytest.raises(NotedRefusal):
+            transactional(handler)()
+
+        assert len(calls) == 2
+        assert other.scalar(text(COUNT)) == 1
 
     def test_two_that_wait_for_each_other_both_end_well(
         self, app: App, people: People, other: Connection

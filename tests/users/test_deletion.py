@@ -29,6 +29,9 @@ ME = "/api/v1/users/me"
 POST = {"title": "t", "body": "b", "is_published": True}
 ROUNDS = 5
 
+POSTS = "/api/v1/posts"
+DRAFT = {"title": "t", "body": "b"}
+
 
 def gone(client: TestClient, *people: Person) -> list[int]:
     """What those get who delete themselves at once."""
@@ -163,6 +166,7 @@ class TestAtOnce:
     ) -> None:
         calls: dict[str, tuple[int, Callable[[Person, Login], httpx.Response]]] = {
             "changes": (401, lambda p, _: client.patch(ME, json={"bio": "x"}, headers=p.auth)),
+            "writes": (401, lambda p, _: client.post(POSTS, json=DRAFT, headers=p.auth)),
             "deletes": (401, lambda p, _: client.delete(ME, headers=p.auth)),
             "logs_in": (401, lambda p, _: log_in(client, p.email)),
             "refreshes": (401, lambda _, login: refresh(client, login.refresh)),

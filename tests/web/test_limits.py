@@ -244,7 +244,7 @@ def anonymous_request(operation: str = "list_posts") -> RequestContext:
 
 def until_refused(app: App, operation: str, *, logged_in: bool) -> Iterator[None]:
     """Once for each request of one caller that gets through."""
-    claims = AccessClaims(uuid4(), uuid4(), "token") if logged_in else None
+    claims = AccessClaims(uuid4(), uuid4()) if logged_in else None
     with pytest.raises(RateLimited):
         for _ in range(1_000):
             context = anonymous_request(operation)
