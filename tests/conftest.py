@@ -22,14 +22,14 @@ SECRET = "a signing key for tests, 32 bytes or more"
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def environment() -> Iterator[dict[str, str]]:
     """Servers of our own, or those of TEST_DATABASE_URL and TEST_REDIS_URL."""
     database, redis = os.environ.get("TEST_DATABASE_URL"), os.environ.get("TEST_REDIS_URL")
     with ExitStack() as stack:
         if not (database and redis):
             from scripts import embedded
 
-            home = tmp_path_factory.mktemp("servers")
+            home = stack.enter_context(embedded.scratch_home())
             servers = stack.enter_context(
                 embedded.servers(home, database=not database, redis=not redis, fast=True)
             )

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from api.infra.metrics import REDIS_FAILURES
 
@@ -22,7 +24,9 @@ REST = 1.0
 
 
 def options() -> dict[str, Any]:
-    return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    """redis-py would try a dead server again for some ten seconds; the breaker knows better."""
+    once = Retry(NoBackoff(), 0)
+    return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": once}
 
 
 def connect(url: str) -> Redis:

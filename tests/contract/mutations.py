@@ -91,8 +91,8 @@ def main() -> int:
         (mutate, operation) for operation in CONTRACT.operations.values() for mutate in MUTATIONS
     ]
     with (
-        tempfile.TemporaryDirectory() as home,
-        _databases(Path(home)) as free,
+        embedded.scratch_home() as home,
+        _databases(home) as free,
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
         caught = list(pool.map(lambda job: _is_caught(job[0], job[1], free), jobs))
