@@ -69,6 +69,8 @@ class Settings:
             admin_password=source.optional("ADMIN_PASSWORD"),
         )
         faults = source.faults + _secret_faults(settings) + _address_faults(settings)
+        if bool(settings.admin_email) != bool(settings.admin_password):
+            faults.append("ADMIN_EMAIL and ADMIN_PASSWORD go together")
         if faults:
             raise Misconfigured("\n".join(faults))
         return settings

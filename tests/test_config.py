@@ -214,7 +214,7 @@ class TestSecrets:
         ],
     )
     def test_one_secret_has_one_use(self, name: str, value: str) -> None:
-        assert faults(**{name: value}) == ["JWT_SECRET_KEY must not be used as another secret"]
+        assert "JWT_SECRET_KEY must not be used as another secret" in faults(**{name: value})
 
 
 class TestProduction:
@@ -251,3 +251,13 @@ ELSEWHERE = (
     "METRICS_PORT",  # of the design, with the part that serves metrics
     "AUDIT_RETENTION_DAYS",  # of the design, with the part that removes old rows
 )
+
+
+class TestWhatBelongsTogether:
+    def test_a_first_administrator_needs_both_address_and_password(self) -> None:
+        assert faults(ADMIN_EMAIL="root@example.com") == [
+            "ADMIN_EMAIL and ADMIN_PASSWORD go together"
+        ]
+
+    def test_production_has_to_say_where_it_is(self) -> None:
+        assert faults(PUBLIC_URL=None) == ["PUBLIC_URL is not set"]

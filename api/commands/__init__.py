@@ -8,6 +8,9 @@ from api.models import User
 from api.users import service as users
 from api.web.runtime import runtime
 
+OPERATOR = anonymous(ip="local", request_id="command")
+"""Who acts when there is no request."""
+
 
 def add_person(body: dict[str, str], *, role: Role) -> User:
     """An account by the same rules as a sign-up; commits.
@@ -16,5 +19,4 @@ def add_person(body: dict[str, str], *, role: Role) -> User:
     ``api.users.service.create`` raises.
     """
     runtime().schemas.check_body(runtime().contract.operations["sign_up"], body)
-    operator = anonymous(ip="local", request_id="command")
-    return transactional(users.create)(db.session(), operator, role=role, **body)
+    return transactional(users.create)(db.session(), OPERATOR, role=role, **body)

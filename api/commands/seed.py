@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from api.commands import add_person
+from api.commands import OPERATOR
 from api.config import Settings
 from api.errors import Forbidden
 from api.infra.actor import Actor
 from api.infra.db import db, transactional
 from api.models import User
 from api.posts import service as posts
-from api.users import queries as users
+from api.users import queries
+from api.users import service as users
 
 PASSWORD = "yard-demo-2026!"  # noqa: S105 - told to everybody on purpose
 PEOPLE = {
@@ -47,21 +48,23 @@ POSTS = (
 
 
 def seed(settings: Settings) -> list[str]:
-    """Load what is missing. Raises ``Forbidden`` in production."""
+    """Load all of it, or nothing when it is there. Raises ``Forbidden`` in production."""
     if settings.environment == "production":
         raise Forbidden({"ENVIRONMENT": "is production, which has no demo data"})
-    if users.by_email(db.session(), "demo@example.com") is None:
-        people = {email: _person(email, name) for email, name in PEOPLE.items()}
-        for email, title, body, is_published in POSTS:
-            actor = _acting(people[email])
-            transactional(posts.create)(
-                db.session(), actor, title=title, body=body, is_published=is_published
-            )
+    if queries.by_email(db.session(), "demo@example.com") is None:
+        transactional(_load)()
     return [f"Log in as demo@example.com with the password {PASSWORD}"]
 
 
-def _person(email: str, username: str) -> User:
-    return add_person({"email": email, "username": username, "password": PASSWORD}, role="user")
+def _load() -> None:
+    session = db.session()
+    people = {
+        email: users.create(session, OPERATOR, email=email, username=name, password=PASSWORD)
+        for email, name in PEOPLE.items()
+    }
+    for email, title, body, is_published in POSTS:
+        author = _acting(people[email])
+        posts.create(session, author, title=title, body=body, is_published=is_published)
 
 
 def _acting(user: User) -> Actor:
