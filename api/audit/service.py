@@ -17,6 +17,7 @@ Action = Literal[
     "authn_login_lock",
     "authn_token_reuse",
     "authn_token_revoked",
+    "sensitive_delete",
     "privilege_permissions_changed",
     "user_created",
     "user_deleted",

@@ -1,10 +1,11 @@
 """Every table, imported here so that Alembic sees one complete metadata."""
 
 from api.models.audit_log import AuditLog
+from api.models.comment import Comment
 from api.models.login_failure import LoginFailure
 from api.models.login_session import LoginSession
 from api.models.post import Post
 from api.models.refresh_token import RefreshToken
 from api.models.user import User
 
-__all__ = ["AuditLog", "LoginFailure", "LoginSession", "Post", "RefreshToken", "User"]
+__all__ = ["AuditLog", "Comment", "LoginFailure", "LoginSession", "Post", "RefreshToken", "User"]

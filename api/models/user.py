@@ -32,5 +32,8 @@ class User(Base):
     updated_at: Mapped[Updated]
 
 
+BY_PREFIX = Index(
+    "ix_users_username_prefix", User.username, postgresql_ops={"username": "text_pattern_ops"}
+)
 UNIQUE_EMAIL = Index("uq_users_email_lower", func.lower(User.email), unique=True)
 UNIQUE_USERNAME = "uq_users_username"

@@ -10,17 +10,20 @@ from flask import Response, request
 from api.infra.db import db
 from api.posts import service
 from api.posts.schemas import PostSchema
+from api.users import service as users
 from api.web.identity import current_actor
 from api.web.pagination import Page, paged
-from api.web.respond import created, ok
+from api.web.respond import created, no_content, ok
 
 _post = PostSchema()
 
 
-def list_posts(page: int = 1, size: int = 20) -> Response:
-    wanted = Page(page, size)
-    posts, total = service.listed(db.session(), offset=wanted.offset, limit=size)
-    return paged(_post.dump(posts, many=True), wanted, total)
+def list_posts(page: int = 1, size: int = 20, author_id: str | None = None) -> Response:
+    return _listed(Page(page, size), UUID(author_id) if author_id else None)
+
+
+def list_user_posts(id: str, page: int = 1, size: int = 20) -> Response:
+    return _listed(Page(page, size), users.get(db.session(), user_id=UUID(id)).id)
 
 
 def create_post(body: dict[str, Any]) -> Response:
@@ -28,5 +31,22 @@ def create_post(body: dict[str, Any]) -> Response:
     return created(_post.dump(post), location=f"{request.path}/{post.id}")
 
 
-def get_post(id: str) -> Response:  # noqa: A002 - the contract's name of the parameter
+def get_post(id: str) -> Response:
     return ok(_post.dump(service.get(db.session(), current_actor(), post_id=UUID(id))))
+
+
+def update_post(id: str, body: dict[str, Any]) -> Response:
+    post = service.update(db.session(), current_actor(), post_id=UUID(id), changes=body)
+    return ok(_post.dump(post))
+
+
+def delete_post(id: str) -> Response:
+    service.delete(db.session(), current_actor(), post_id=UUID(id))
+    return no_content()
+
+
+def _listed(page: Page, author_id: UUID | None) -> Response:
+    posts, total = service.listed(
+        db.session(), author_id=author_id, offset=page.offset, limit=page.size
+    )
+    return paged(_post.dump(posts, many=True), page, total)

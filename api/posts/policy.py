@@ -1,4 +1,4 @@
-"""Who may see a post."""
+"""Who may do what to a post."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ from api.models import Post
 def visible_to(actor: Actor) -> ColumnElement[bool]:
     """Published, or a draft of one's own; part of the query, so that nothing else is ever fetched."""
     return or_(Post.is_published, Post.author_id == actor.user_id)
+
+
+def may_edit(actor: Actor, post: Post) -> bool:
+    return post.author_id == actor.user_id
+
+
+def may_delete(actor: Actor, post: Post) -> bool:
+    return may_edit(actor, post) or actor.has_role("moderator")

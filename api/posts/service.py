@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.errors import NotFound, TokenInvalid
+from api.audit import service as audit
+from api.errors import Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors
 from api.infra.actor import Actor
 from api.models import Post
@@ -23,10 +25,12 @@ class PostNotFound(NotFound):
     message = "There is no such post."
 
 
-def listed(session: Session, *, offset: int, limit: int) -> tuple[Sequence[Post], int]:
-    """Published posts, newest first, and how many there are."""
-    posts = queries.published(session, offset=offset, limit=limit)
-    return posts, queries.count_published(session)
+def listed(
+    session: Session, *, author_id: UUID | None = None, offset: int, limit: int
+) -> tuple[Sequence[Post], int]:
+    """Published posts, newest first, and how many there are; of one author, or of all."""
+    posts = queries.published(session, author_id=author_id, offset=offset, limit=limit)
+    return posts, queries.count_published(session, author_id=author_id)
 
 
 def get(session: Session, actor: Actor, *, post_id: UUID) -> Post:
@@ -58,3 +62,41 @@ def create(
     if is_published:
         queries.add_to_post_count(session, actor.person, 1)
     return get(session, actor, post_id=post.id)
+
+
+def update(session: Session, actor: Actor, *, post_id: UUID, changes: Mapping[str, Any]) -> Post:
+    """Set ``title``, ``body`` or ``is_published``; turning the last one true sets ``published_at``.
+
+    Raises ``PostNotFound``, or ``Forbidden`` for a post of somebody else.
+    """
+    post = hold(session, actor, post_id=post_id)
+    if not policy.may_edit(actor, post):
+        raise Forbidden()
+    was_published = post.is_published
+    for name, value in changes.items():
+        setattr(post, name, value)
+    if post.is_published != was_published:
+        post.published_at = func.now() if post.is_published else None
+        queries.add_to_post_count(session, post.author_id, 1 if post.is_published else -1)
+    session.flush()
+    return get(session, actor, post_id=post_id)
+
+
+def delete(session: Session, actor: Actor, *, post_id: UUID) -> None:
+    """With its comments. Raises ``PostNotFound``, or ``Forbidden`` for who may not."""
+    post = hold(session, actor, post_id=post_id)
+    if not policy.may_delete(actor, post):
+        raise Forbidden()
+    if post.is_published:
+        queries.add_to_post_count(session, post.author_id, -1)
+    if post.author_id != actor.user_id:
+        audit.record(session, actor, "sensitive_delete", target=("post", post.id))
+    session.delete(post)
+
+
+def hold(session: Session, actor: Actor, *, post_id: UUID) -> Post:
+    """The post, locked until the transaction ends; before any comment of it is. Raises ``PostNotFound``."""
+    post = queries.hold(session, post_id, policy.visible_to(actor))
+    if post is None:
+        raise PostNotFound()
+    return post

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from api.models import User
+
+T = TypeVar("T", bound=tuple[object, ...])
 
 
 def by_id(session: Session, user_id: UUID) -> User | None:
@@ -41,3 +45,19 @@ def lock_active_admins(session: Session) -> set[UUID]:
 
 def any_admin(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == "admin").limit(1)) is not None
+
+
+def by_prefix(session: Session, prefix: str, *, offset: int, limit: int) -> Sequence[User]:
+    """In the order of usernames."""
+    statement = _begins_with(select(User), prefix).order_by(User.username)
+    return session.scalars(statement.offset(offset).limit(limit)).all()
+
+
+def count_by_prefix(session: Session, prefix: str) -> int:
+    return session.scalar(_begins_with(select(func.count()).select_from(User), prefix)) or 0
+
+
+def _begins_with(statement: Select[T], prefix: str) -> Select[T]:
+    if not prefix:
+        return statement
+    return statement.where(User.username.startswith(prefix, autoescape=True))

@@ -14,12 +14,17 @@ class AuthorSchema(Schema):
     username = fields.String()
 
 
-class AccountSchema(AuthorSchema):
-    """As people see themselves."""
+class UserSchema(AuthorSchema):
+    """As everybody sees a person."""
 
     bio = fields.String()
     created_at = Timestamp()
     post_count = fields.Integer()
+
+
+class AccountSchema(UserSchema):
+    """As people see themselves, and administrators see everybody."""
+
     email = fields.String()
     role = fields.String()
     status = fields.String()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.audit import service as audit
-from api.errors import Conflict, TokenInvalid
+from api.errors import Conflict, Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors, passwords
 from api.infra.actor import Actor, Role
 from api.models import User
 from api.models.user import UNIQUE_EMAIL, UNIQUE_USERNAME
-from api.users import queries
+from api.users import policy, queries
 
 NOT_YET = "!"
 """Stands for a password hash within one transaction; no password belongs to it."""
@@ -42,6 +43,10 @@ class LastAdmin(Conflict):
     message = "The last administrator cannot go."
 
 
+class UserNotFound(NotFound):
+    message = "There is no such person."
+
+
 def create(
     session: Session,
     actor: Actor,
@@ -64,32 +69,65 @@ def create(
 
 def myself(session: Session, actor: Actor) -> User:
     """The account of the caller. Raises ``TokenInvalid`` when it went in this very moment."""
-    return _there(queries.by_id(session, actor.person))
+    user = queries.by_id(session, actor.person)
+    if user is None:
+        raise TokenInvalid()
+    return user
 
 
-def update_me(session: Session, actor: Actor, *, changes: Mapping[str, Any]) -> User:
-    """Set ``username`` or ``bio``; what is not named stays. Raises ``UsernameTaken``."""
-    user = _there(queries.hold(session, actor.person))
+def get(session: Session, *, user_id: UUID) -> User:
+    """Raises ``UserNotFound``. Blocked people stay readable."""
+    return _known(queries.by_id(session, user_id))
+
+
+def listed(session: Session, *, prefix: str, offset: int, limit: int) -> tuple[Sequence[User], int]:
+    """People whose username begins so, in its order, and how many there are."""
+    people = queries.by_prefix(session, prefix, offset=offset, limit=limit)
+    return people, queries.count_by_prefix(session, prefix)
+
+
+def update(session: Session, actor: Actor, *, user_id: UUID, changes: Mapping[str, Any]) -> User:
+    """Set ``username`` or ``bio``; what is not named stays.
+
+    Raises ``UserNotFound``, ``Forbidden`` or ``UsernameTaken``.
+    """
+    user = _managed(session, actor, user_id)
     for name, value in changes.items():
         setattr(user, name, value)
     _flush(session)
     session.refresh(user)
+    if user.id != actor.user_id:
+        names = sorted(changes)
+        audit.record(session, actor, "user_updated", target=("user", user.id), fields=names)
     return user
 
 
-def delete_me(session: Session, actor: Actor) -> None:
-    """Remove the account with its posts and sessions. Raises ``LastAdmin``."""
+def delete(session: Session, actor: Actor, *, user_id: UUID) -> None:
+    """Remove the account with its posts and sessions; its comments lose their author.
+
+    Raises ``UserNotFound``, ``Forbidden`` or ``LastAdmin``.
+    """
     admins = queries.lock_active_admins(session)
-    user = _there(queries.hold(session, actor.person))
+    user = _managed(session, actor, user_id)
     if admins == {user.id}:
         raise LastAdmin()
     session.delete(user)
     audit.record(session, actor, "user_deleted", target=("user", user.id))
 
 
-def _there(user: User | None) -> User:
+def _managed(session: Session, actor: Actor, user_id: UUID) -> User:
+    """Locked until the transaction ends."""
+    user = queries.hold(session, user_id)
+    if user is None and user_id == actor.user_id:
+        raise TokenInvalid()  # who asks went in this very moment
+    if not policy.may_manage(actor, _known(user)):
+        raise Forbidden()
+    return _known(user)
+
+
+def _known(user: User | None) -> User:
     if user is None:
-        raise TokenInvalid()
+        raise UserNotFound()
     return user
 
 

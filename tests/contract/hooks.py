@@ -36,15 +36,19 @@ class _Bearer:
 
 
 @schemathesis.auth(refresh_interval=60).apply_to(
-    operation_id=["get_me", "update_me", "create_post", "get_post", "list_posts"]
+    operation_id=[
+        *("get_me", "update_me", "list_users", "get_user", "update_user", "list_user_posts"),
+        *("list_posts", "create_post", "get_post", "update_post", "delete_post"),
+        *("list_comments", "create_comment", "get_comment", "update_comment", "delete_comment"),
+    ]
 )
 class Login(_Bearer):
     """One person for many calls."""
 
 
-@schemathesis.auth(refresh_interval=None).apply_to(operation_id=["delete_me"])
+@schemathesis.auth(refresh_interval=None).apply_to(operation_id=["delete_me", "delete_user"])
 class LoginOnce(_Bearer):
-    """A person for each call: the operation destroys the account it uses."""
+    """A person for each call: the operation destroys the account it uses, or may."""
 
 
 @schemathesis.auth(refresh_interval=None).apply_to(operation_id=["refresh_session", "log_out"])

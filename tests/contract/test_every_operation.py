@@ -14,6 +14,7 @@ from tests.spec import CONTRACT
 API = CONTRACT.base_path
 HERE = {"X-Requested-With": "madang-test"}
 NEW_PERSON = {"email": "hana@example.com", "username": "hana_kim", "password": PASSWORD}
+COMMENT = {"body": "무슨 꽃인가요?"}
 POST = {"title": "마당에 핀 꽃", "body": "The first one this year.", "is_published": True}
 
 Call = Callable[[TestClient, Person], httpx.Response]
@@ -32,9 +33,37 @@ def with_cookie(path: str) -> Call:
     return call
 
 
-def get_post(client: TestClient, ada: Person) -> httpx.Response:
+def write_post(client: TestClient, ada: Person) -> str:
+    """Where it is."""
     created = client.post(f"{API}/posts", json=POST, headers=ada.auth)
-    return client.get(created.headers["Location"])
+    return created.headers["Location"]
+
+
+def get_post(client: TestClient, ada: Person) -> httpx.Response:
+    return client.get(write_post(client, ada))
+
+
+def write_comment(client: TestClient, ada: Person) -> httpx.Response:
+    comments = f"{write_post(client, ada)}/comments"
+    return client.post(comments, json=COMMENT, headers=ada.auth)
+
+
+def list_comments(client: TestClient, ada: Person) -> httpx.Response:
+    post_id = write_comment(client, ada).json()["data"]["post_id"]
+    return client.get(f"{API}/posts/{post_id}/comments")
+
+
+def to_a_comment(method: str, body: dict[str, str] | None = None) -> Call:
+    def call(client: TestClient, ada: Person) -> httpx.Response:
+        place = write_comment(client, ada).headers["Location"]
+        return client.request(method, place, json=body, headers=ada.auth)
+
+    return call
+
+
+def list_user_posts(client: TestClient, ada: Person) -> httpx.Response:
+    write_post(client, ada)
+    return client.get(f"{API}/users/{ada.id}/posts")
 
 
 CALLS: dict[str, Call] = {
@@ -47,9 +76,25 @@ CALLS: dict[str, Call] = {
         f"{API}/users/me", json={"bio": "안녕하세요"}, headers=ada.auth
     ),
     "delete_me": lambda client, ada: client.delete(f"{API}/users/me", headers=ada.auth),
+    "list_users": lambda client, ada: client.get(f"{API}/users", params={"username": "a"}),
+    "get_user": lambda client, ada: client.get(f"{API}/users/{ada.id}"),
+    "update_user": lambda client, ada: client.patch(
+        f"{API}/users/{ada.id}", json={"bio": "안녕하세요"}, headers=ada.auth
+    ),
+    "delete_user": lambda client, ada: client.delete(f"{API}/users/{ada.id}", headers=ada.auth),
+    "list_user_posts": list_user_posts,
     "list_posts": lambda client, ada: (get_post(client, ada), client.get(f"{API}/posts"))[1],
     "create_post": lambda client, ada: client.post(f"{API}/posts", json=POST, headers=ada.auth),
     "get_post": get_post,
+    "update_post": lambda client, ada: client.patch(
+        write_post(client, ada), json={"is_published": False}, headers=ada.auth
+    ),
+    "delete_post": lambda client, ada: client.delete(write_post(client, ada), headers=ada.auth),
+    "list_comments": list_comments,
+    "create_comment": write_comment,
+    "get_comment": to_a_comment("GET"),
+    "update_comment": to_a_comment("PATCH", COMMENT),
+    "delete_comment": to_a_comment("DELETE"),
     "get_health": lambda client, _: client.get("/healthz"),
     "get_readiness": lambda client, _: client.get("/readyz"),
     "get_openapi_json": lambda client, _: client.get("/openapi.json"),

@@ -39,9 +39,9 @@ def test_who_is_gone_can_do_nothing(session: Session) -> None:
     with pytest.raises(TokenInvalid):
         service.myself(session, GONE)
     with pytest.raises(TokenInvalid):
-        service.update_me(session, GONE, changes={"bio": "x"})
+        service.update(session, GONE, user_id=GONE.person, changes={"bio": "x"})
     with pytest.raises(TokenInvalid):
-        service.delete_me(session, GONE)
+        service.delete(session, GONE, user_id=GONE.person)
 
 
 def test_whether_there_is_an_administrator(session: Session, people: People) -> None:

@@ -1,0 +1,1 @@
+"""Comments: handlers > schemas, service > policy > queries > models."""

@@ -1,0 +1,45 @@
+"""HTTP for comments: unpack what the contract validated, call the service, shape the answer."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Response
+
+from api.comments import service
+from api.comments.schemas import CommentSchema
+from api.infra.db import db
+from api.web.identity import current_actor
+from api.web.pagination import Page, paged
+from api.web.respond import created, no_content, ok
+from api.web.runtime import runtime
+
+_comment = CommentSchema()
+
+
+def list_comments(id: str, page: int = 1, size: int = 20) -> Response:
+    wanted = Page(page, size)
+    comments, total = service.listed(
+        db.session(), current_actor(), post_id=UUID(id), offset=wanted.offset, limit=size
+    )
+    return paged(_comment.dump(comments, many=True), wanted, total)
+
+
+def create_comment(id: str, body: dict[str, str]) -> Response:
+    comment = service.create(db.session(), current_actor(), post_id=UUID(id), **body)
+    base = runtime().contract.base_path
+    return created(_comment.dump(comment), location=f"{base}/comments/{comment.id}")
+
+
+def get_comment(id: str) -> Response:
+    return ok(_comment.dump(service.get(db.session(), current_actor(), comment_id=UUID(id))))
+
+
+def update_comment(id: str, body: dict[str, str]) -> Response:
+    comment = service.update(db.session(), current_actor(), comment_id=UUID(id), **body)
+    return ok(_comment.dump(comment))
+
+
+def delete_comment(id: str) -> Response:
+    service.delete(db.session(), current_actor(), comment_id=UUID(id))
+    return no_content()

@@ -1,0 +1,17 @@
+"""How a comment looks on the wire."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from api.users.schemas import AuthorSchema
+from api.web.fields import Timestamp
+
+
+class CommentSchema(Schema):
+    id = fields.UUID()
+    post_id = fields.UUID()
+    author = fields.Nested(AuthorSchema)
+    body = fields.String()
+    created_at = Timestamp()
+    updated_at = Timestamp()

@@ -1,0 +1,87 @@
+"""What may happen to a comment. Knows no HTTP, never commits.
+
+A post is locked before a comment of it, always, so that nobody waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.audit import service as audit
+from api.comments import policy, queries
+from api.errors import Forbidden, NotFound, TokenInvalid
+from api.infra import db_errors
+from api.infra.actor import Actor
+from api.models import Comment
+from api.models.comment import AUTHOR
+from api.posts import policy as post_policy
+from api.posts import queries as post_queries
+from api.posts import service as posts
+
+
+class CommentNotFound(NotFound):
+    """Also for one under a post that the caller may not know of."""
+
+    message = "There is no such comment."
+
+
+def listed(
+    session: Session, actor: Actor, *, post_id: UUID, offset: int, limit: int
+) -> tuple[Sequence[Comment], int]:
+    """The comments of a post, oldest first, and how many there are. Raises ``PostNotFound``."""
+    post = posts.get(session, actor, post_id=post_id)
+    return queries.of_post(session, post_id, offset=offset, limit=limit), post.comment_count
+
+
+def get(session: Session, actor: Actor, *, comment_id: UUID) -> Comment:
+    """Raises ``CommentNotFound``."""
+    comment = queries.by_id(session, comment_id, post_policy.visible_to(actor))
+    if comment is None:
+        raise CommentNotFound()
+    return comment
+
+
+def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Comment:
+    """Raises ``PostNotFound``."""
+    posts.hold(session, actor, post_id=post_id)
+    comment = Comment(post_id=post_id, author_id=actor.person, body=body)
+    session.add(comment)
+    try:
+        session.flush()
+    except IntegrityError as err:
+        if db_errors.violated(err) == AUTHOR:  # who wrote it was deleted in this very moment
+            raise TokenInvalid() from err
+        raise
+    post_queries.add_to_comment_count(session, post_id, 1)
+    return get(session, actor, comment_id=comment.id)
+
+
+def update(session: Session, actor: Actor, *, comment_id: UUID, body: str) -> Comment:
+    """Raises ``CommentNotFound``, or ``Forbidden`` for a comment of somebody else."""
+    if not policy.may_edit(actor, get(session, actor, comment_id=comment_id)):
+        raise Forbidden()
+    comment = queries.hold(session, comment_id)
+    if comment is None:
+        raise CommentNotFound()
+    comment.body = body
+    session.flush()
+    return get(session, actor, comment_id=comment_id)
+
+
+def delete(session: Session, actor: Actor, *, comment_id: UUID) -> None:
+    """Raises ``CommentNotFound``, or ``Forbidden`` for who may not."""
+    post_id = get(session, actor, comment_id=comment_id).post_id
+    post = posts.hold(session, actor, post_id=post_id)
+    comment = queries.hold(session, comment_id)
+    if comment is None:
+        raise CommentNotFound()
+    if not policy.may_delete(actor, comment, post):
+        raise Forbidden()
+    post_queries.add_to_comment_count(session, post_id, -1)
+    if comment.author_id != actor.user_id:
+        audit.record(session, actor, "sensitive_delete", target=("comment", comment.id))
+    session.delete(comment)
