@@ -136,7 +136,7 @@ class TestRoutes:
 
 class TestDatabase:
     def test_there_is_nothing_to_migrate(self, madang: Command) -> None:
-        """PITFALLS 38: ``flask db`` does not work on a Connexion app. The models equal the tables."""
+        """A known trap: ``flask db`` does not work on a Connexion app. The models equal the tables."""
         result = madang("db", "check")
 
         assert result.exit_code == 0, result.output

@@ -153,7 +153,7 @@ def test_every_reference_leads_to_something_inside() -> None:
 
 
 def test_nothing_in_it_is_a_template() -> None:
-    """PITFALLS 3: Connexion renders the description by Jinja2."""
+    """A known trap: Connexion renders the description by Jinja2."""
     assert not re.search(r"\{\{|\{%", (ROOT / "bundle.yaml").read_text(encoding="utf-8"))
 
 
@@ -469,7 +469,7 @@ def test_a_value_at_the_edge_of_a_rule_is_taken(schema: str, value: Any) -> None
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_a_pattern_answers_long_input_at_once(pattern: str) -> None:
-    """THREATS I13, in Python's backtracking engine, which clients may use; ours is linear."""
+    """In Python's backtracking engine, which clients may use; ours is linear."""
     compiled = re.compile(pattern)
     jsonschema_rs.Draft4Validator({"pattern": pattern})
     size = 50_000

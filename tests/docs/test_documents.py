@@ -16,6 +16,11 @@ INDEX = ROOT / "docs/adr/README.md"
 PATH = re.compile(r"(\./)?(\.?[\w-]+/)+[\w.-]*|[\w.-]+\.(md|cfg|toml|lock|example|py)")
 TEST = re.compile(r"\btests/[\w/]+\.py(?:::\w+)*")
 CAPITALS = re.compile(r"[A-Z]+(_[A-Z]+)+")
+THREATS = ROOT / "docs/threats.md"
+THREAT = re.compile(r"\b[ACFHIKLORTXZ]\d{1,2}\b(?=[:.,;)]|\Z)")
+"""As docstrings name them: alone, in a list, or before what they say of it."""
+ROW = re.compile(r"^\| ([A-Z]\d{1,2}) \|(?:[^|]*\|){2}([^|]*)\|$", re.MULTILINE)
+PROOF = re.compile(r"((`tests/[\w/.:]+`) ?)+(; not yet: .+)?|not yet: .+")
 
 
 def ids(pages: list[Path]) -> list[str]:
@@ -133,3 +138,38 @@ def test_the_page_on_lints_names_every_rule_that_is_off() -> None:
     [page] = [page for page in DECISIONS if "lint" in page.name]
 
     assert off == set(re.findall(r"^\| `([\w-]+)`", prose(page), re.MULTILINE))
+
+
+def test_every_threat_has_one_row_with_a_test_or_a_reason() -> None:
+    rows = ROW.findall(prose(THREATS))
+    lines = [line for line in prose(THREATS).splitlines() if re.match(r"\| [A-Z]\d", line)]
+
+    assert len({name for name, _ in rows}) == len(rows) == len(lines) > 0
+    assert [name for name, proof in rows if not PROOF.fullmatch(proof.strip())] == []
+
+
+def test_every_test_in_the_table_of_threats_exists() -> None:
+    named = re.findall(r"`(tests/[^`]+\.py[^`]*)`", prose(THREATS))
+
+    assert named
+    assert [name for name in named if not TEST.fullmatch(name) or not is_test(name)] == []
+
+
+def test_every_threat_that_a_test_names_is_in_the_table() -> None:
+    defined = {name for name, _ in ROW.findall(prose(THREATS))}
+    named = {
+        (name_of(file), name)
+        for file in ROOT.glob("tests/**/*.py")
+        for text in docstrings(file)
+        for name in THREAT.findall(text)
+    }
+
+    assert named
+    assert {(file, name) for file, name in named if name not in defined} == set()
+
+
+def docstrings(file: Path) -> list[str]:
+    """Of modules, classes, functions and, beneath them, of constants."""
+    nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    values = (node.value for node in nodes if isinstance(node, ast.Expr))
+    return [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]

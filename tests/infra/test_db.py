@@ -84,7 +84,7 @@ class TestTransaction:
         assert other.scalar(text(COUNT)) == 0
 
     def test_is_committed_when_a_refusal_keeps_what_was_written(self, other: Connection) -> None:
-        """PITFALLS 41: else an ended session or a failed login would be forgotten again."""
+        """A known trap: else an ended session or a failed login would be forgotten again."""
         refusal = NotedRefusal({"field": "fault"})
 
         with pytest.raises(NotedRefusal) as raised:
@@ -154,7 +154,7 @@ class TestAfterTheCommit:
     def test_a_failing_one_is_counted_and_logged_and_changes_nothing_else(
         self, other: Connection
     ) -> None:
-        """PITFALLS 28: a failed deletion in Redis made a committed write a 500."""
+        """A known trap: a failed deletion in Redis made a committed write a 500."""
         runs: list[int] = []
 
         def handler() -> str:

@@ -9,7 +9,7 @@ from api.infra.ids import new_id
 
 
 def test_an_id_is_a_real_uuid_of_version_7() -> None:
-    """PITFALLS 44: PostgreSQL 15 makes none itself."""
+    """A known trap: PostgreSQL 15 makes none itself."""
     found = new_id()
 
     assert type(found) is UUID

@@ -68,7 +68,7 @@ class TestWithRedis:
 class TestWithoutRedis:
     @pytest.mark.parametrize(("processes", "share"), [(1, 10), (2, 5), (3, 3), (50, 1)])
     def test_each_process_allows_its_share(self, processes: int, share: int) -> None:
-        """PITFALLS 28: every request was a 500."""
+        """A known trap: every request was a 500."""
         alone = counter(f"redis://127.0.0.1:{closed_port()}/0", processes)
 
         assert within(alone, share + 2) == [True] * share + [False] * 2

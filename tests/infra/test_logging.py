@@ -73,7 +73,7 @@ PLACES: dict[str, Callable[[TestClient], Any]] = {
 class TestCanaries:
     @pytest.mark.parametrize("place", PLACES)
     def test_are_in_no_line(self, client: TestClient, place: str) -> None:
-        """PITFALLS 10: Connexion's own refusals carried the refused value into the log."""
+        """A known trap: Connexion's own refusals carried the refused value into the log."""
         with written() as lines:
             PLACES[place](client)
 

@@ -42,7 +42,7 @@ class TestStartUp:
             Contract(changed(rate_limit=["user", "writes"]))
 
     def test_a_missing_handler_stops_it(self) -> None:
-        """PITFALLS 6: Connexion itself notices with the first request only."""
+        """A known trap: Connexion itself notices with the first request only."""
         document = copy.deepcopy(CONTRACT.document)
         document["paths"]["/posts"]["post"]["operationId"] = "publish_post"
 

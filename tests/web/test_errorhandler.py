@@ -68,7 +68,7 @@ class TestOneShape:
     def test_whatever_road_it_took(
         self, client: TestClient, ada: Person, bob: Person, road: str
     ) -> None:
-        """PITFALLS 8, 12, 15: half of these never reach Flask."""
+        """A known trap: half of these never reach Flask."""
         status, code, ask = self.ROADS[road]
 
         response = ask(client, ada)

@@ -54,7 +54,7 @@ class TestEveryRoadCounts:
     """As many requests by mixed roads as the limit allows, and any other is a 429."""
 
     def test_for_an_address(self, environment: dict[str, str], clean: None) -> None:
-        """PITFALLS 39: what validation refused was not counted."""
+        """A known trap: what validation refused was not counted."""
         roads = {**ROADS, **ANONYMOUS_ROADS}
         del roads["a body too large"]  # of an operation with buckets of its own
         with serving(environment, RATE_LIMIT_SCALE=str(len(roads) / 100)) as client:
@@ -131,7 +131,7 @@ class TestHeaders:
     def test_stand_on_a_success_a_refusal_and_a_429(
         self, environment: dict[str, str], clean: None
     ) -> None:
-        """PITFALLS 9, 39: a 429 lost Retry-After and every rate header."""
+        """A known trap: a 429 lost Retry-After and every rate header."""
         with serving(environment, RATE_LIMIT_SCALE="0.02") as client:
             answers = [client.get(f"{POSTS}{query}") for query in ("", "?x=1", "")]
 

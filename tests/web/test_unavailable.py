@@ -59,7 +59,7 @@ class TestNobodyThere:
         assert stranded.get("/openapi.json").status_code == 200
 
     def test_the_process_lives_and_is_not_ready(self, stranded: TestClient) -> None:
-        """PITFALLS 22: probes answer without Flask."""
+        """A known trap: probes answer without Flask."""
         assert stranded.get("/healthz").status_code == 200
         ready = stranded.get("/readyz")
         assert ready.status_code == 503

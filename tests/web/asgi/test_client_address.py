@@ -45,7 +45,7 @@ class TestBehindProxies:
     def test_the_entry_of_the_outermost_proxy_counts(
         self, hops: int, forwarded: list[str], address: str
     ) -> None:
-        """PITFALLS 48: Render's edge adds an entry, so one hop would be the edge for everybody."""
+        """A known trap: Render's edge adds an entry, so one hop would be the edge for everybody."""
         assert seen(hops, *forwarded) == address
 
     @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ class TestBehindProxies:
 def test_thirty_forged_headers_share_one_bucket(
     environment: dict[str, str], clean: None, hops: int
 ) -> None:
-    """PITFALLS 33: a name with underscores is another header, and so no way in either."""
+    """A known trap: a name with underscores is another header, and so no way in either."""
     ours = ["192.0.2.1", "203.0.113.7"][2 - hops :]
     with serving(environment, TRUSTED_PROXY_HOPS=str(hops)) as client:
         left = [charged(client, number, ours) for number in range(30)]

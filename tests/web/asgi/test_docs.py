@@ -17,7 +17,7 @@ DOCUMENTS = {"/openapi.yaml": "application/yaml", "/openapi.json": "application/
 
 class TestDocuments:
     def test_the_yaml_is_the_committed_bundle(self, client: TestClient) -> None:
-        """PITFALLS 5: Connexion's own answer is another document, made anew at every request."""
+        """A known trap: Connexion's own answer is another document, made anew at every request."""
         assert client.get("/openapi.yaml").content == BUNDLE.read_bytes()
 
     def test_the_json_says_the_same(self, client: TestClient) -> None:
@@ -51,7 +51,7 @@ class TestPages:
 
     @pytest.mark.parametrize("path", ["/docs", "/redoc"])
     def test_everything_they_load_is_here(self, client: TestClient, path: str) -> None:
-        """PITFALLS 7: no other host is asked."""
+        """A known trap: no other host is asked."""
         page = client.get(path).text
         loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
 
@@ -64,7 +64,7 @@ class TestPages:
     def test_have_a_policy_of_their_own_without_inline_scripts(
         self, client: TestClient, path: str
     ) -> None:
-        """PITFALLS 49: ``default-src 'none'`` alone blanks them."""
+        """A known trap: ``default-src 'none'`` alone blanks them."""
         response = client.get(path)
         policy = dict(
             part.strip().split(" ", 1)

@@ -132,7 +132,7 @@ class TestAccessLine:
     def test_is_written_whatever_became_of_the_request(
         self, client: TestClient, method: str, path: str, status: int
     ) -> None:
-        """PITFALLS 8: what never enters Flask was in no log of its own."""
+        """A known trap: what never enters Flask was in no log of its own."""
         with written() as log:
             client.request(method, path, follow_redirects=False)
 

@@ -56,7 +56,7 @@ class TestSize:
     def test_what_comes_counts_whatever_the_length_says(
         self, client: TestClient, said: bytes | None
     ) -> None:
-        """PITFALLS 15: a 5 MB body was read whole. Nothing after the first byte too many is read."""
+        """A known trap: a 5 MB body was read whole. Nothing after the first byte too many is read."""
         length = [(b"content-length", said)] if said else []
 
         answer = ask(client, "POST", LOGIN.encode(), [*JSON, *length], endless())
@@ -69,7 +69,7 @@ class TestSize:
         refused(answer, 413)
 
     def test_a_body_in_chunks_without_a_length_is_read(self, client: TestClient) -> None:
-        """PITFALLS 15: it was refused as missing."""
+        """A known trap: it was refused as missing."""
         response = client.post(
             LOGIN, content=iter([BODY[:20], BODY[20:]]), headers=dict(json_header())
         )
@@ -93,7 +93,7 @@ class TestMediaType:
     def test_json_in_utf8_is_read_however_it_is_spelt(
         self, client: TestClient, value: bytes
     ) -> None:
-        """PITFALLS 13: an oddly cased media type was a 500."""
+        """A known trap: an oddly cased media type was a 500."""
         answer = posts(client, [(b"content-type", value)])
 
         assert answer is not None
@@ -121,11 +121,11 @@ class TestMediaType:
         refused(posts(client, [(b"content-type", value)]), 415)
 
     def test_no_media_type_is_refused(self, client: TestClient) -> None:
-        """PITFALLS 13: it was a 500."""
+        """A known trap: it was a 500."""
         refused(posts(client, []), 415)
 
     def test_two_media_types_are_refused(self, client: TestClient) -> None:
-        """PITFALLS 13: they were a 500."""
+        """A known trap: they were a 500."""
         refused(posts(client, [*JSON, *JSON]), 400, **{"content-type": "is given more than once"})
 
     @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ class TestTarget:
         [b"/api/v1/posts?page=1%00", b"/api/v1/posts?%00=1", b"/api/v1/posts/%00", b"/healthz?%00"],
     )
     def test_nul_is_refused(self, client: TestClient, target: bytes) -> None:
-        """PITFALLS 14: PostgreSQL cannot take it."""
+        """A known trap: PostgreSQL cannot take it."""
         refused(ask(client, "GET", target), 400, url="must not contain NUL")
 
 

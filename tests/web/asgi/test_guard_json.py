@@ -30,7 +30,7 @@ class TestDepth:
         ids=["40 KB of arrays", "20,000 closed arrays", "a field 5,000 deep"],
     )
     def test_bombs_are_refused(self, raw: bytes) -> None:
-        """PITFALLS 13: 20,000 nested arrays were a 500 (RecursionError)."""
+        """A known trap: 20,000 nested arrays were a 500 (RecursionError)."""
         assert "nested" in fault(raw)
 
     def test_brackets_in_strings_do_not_count(self) -> None:
@@ -55,7 +55,7 @@ class TestNumbers:
         ids=lambda digits: f"{len(digits)} long",
     )
     def test_more_than_nineteen_digits_are_refused(self, digits: str) -> None:
-        """PITFALLS 13: a 5,000-digit integer was a 500 (int() refuses more than 4,300)."""
+        """A known trap: a 5,000-digit integer was a 500 (int() refuses more than 4,300)."""
         assert str(MOST_DIGITS) in fault(f'{{"n": {digits}}}'.encode())
 
     @pytest.mark.parametrize("digits", ["1e400", "-1e400", "1e999"])
@@ -103,7 +103,7 @@ class TestText:
         ],
     )
     def test_only_strict_utf8_without_a_mark_is_read(self, raw: bytes) -> None:
-        """PITFALLS 13: invalid UTF-8 was a 500."""
+        """A known trap: invalid UTF-8 was a 500."""
         assert fault(raw) == "is not valid JSON in UTF-8"
 
     @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ class TestText:
         ids=["value", "key", "deep"],
     )
     def test_nul_is_refused_wherever_it_stands(self, raw: bytes) -> None:
-        """PITFALLS 14: PostgreSQL cannot store it, so it was a 500."""
+        """A known trap: PostgreSQL cannot store it, so it was a 500."""
         assert fault(raw) == "has a NUL character"
 
     @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ class TestText:
         ids=["high", "swapped", "key", "deep"],
     )
     def test_a_lone_surrogate_is_refused_wherever_it_stands(self, raw: bytes) -> None:
-        """PITFALLS 14: it is no text and cannot be encoded."""
+        """A known trap: it is no text and cannot be encoded."""
         assert fault(raw) == "has a lone surrogate"
 
     def test_a_pair_of_surrogates_is_one_character(self) -> None:
@@ -139,7 +139,7 @@ class TestKeys:
         "raw", [b'{"a":1,"a":1}', b'{"x":[{"a":1,"b":2,"a":3}]}', rb'{"a":1,"\u0061":2}']
     )
     def test_a_key_given_twice_is_refused_at_any_depth(self, raw: bytes) -> None:
-        """PITFALLS 14: the last one won, whatever a proxy had read before."""
+        """A known trap: the last one won, whatever a proxy had read before."""
         assert fault(raw) == "has a key more than once"
 
     def test_the_same_key_in_different_objects_is_fine(self) -> None:

@@ -66,7 +66,7 @@ class TestPaths:
     def test_other_spellings_lead_nowhere(
         self, client: TestClient, ada: Person, target: bytes
     ) -> None:
-        """PITFALLS 16: a trailing slash was a redirect. With a token, so that 401 hides nothing."""
+        """A known trap: a trailing slash was a redirect. With a token, so that 401 hides nothing."""
         token = (b"authorization", ada.auth["Authorization"].encode())
 
         refused(ask(client, "GET", target, [token], documented=False), 404, "NOT_FOUND")
@@ -94,7 +94,7 @@ class TestPaths:
         assert "items" in response.json()["data"]
 
     def test_flask_knows_no_route_but_the_contract(self, app: App, client: TestClient) -> None:
-        """PITFALLS 6: routes come into being with the first request."""
+        """A known trap: routes come into being with the first request."""
         client.get("/api/v1/posts")
         served = {
             (method, rule.rule.replace("<", "{").replace(">", "}"))
@@ -170,7 +170,7 @@ class TestHead:
     def test_is_get_without_the_body(
         self, client: TestClient, ada: Person, operation: Operation
     ) -> None:
-        """PITFALLS 11: it was a 500 on every operation. Holds for a refusal as well."""
+        """A known trap: it was a 500 on every operation. Holds for a refusal as well."""
         path = operation.path.replace("{id}", UNKNOWN)
 
         for headers in (ada.auth, {}):

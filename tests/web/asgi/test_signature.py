@@ -17,7 +17,7 @@ class TestHeader:
     def test_a_bad_one_is_refused_where_none_is_needed(
         self, client: TestClient, value: str
     ) -> None:
-        """PITFALLS 21: with optional login a bad token made an anonymous caller."""
+        """A known trap: with optional login a bad token made an anonymous caller."""
         response = client.get(POSTS, headers={"Authorization": value})
 
         assert response.status_code == 401
@@ -30,13 +30,13 @@ class TestHeader:
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
     def test_the_scheme_has_no_case(self, client: TestClient, ada: Person, scheme: str) -> None:
-        """RFC 9110, 11.1. PITFALLS 29: lower case was refused."""
+        """RFC 9110, 11.1. A known trap: lower case was refused."""
         headers = {"Authorization": f"{scheme} {ada.token}"}
 
         assert client.get("/api/v1/users/me", headers=headers).status_code == 200
 
     def test_without_one_the_challenge_names_no_error(self, client: TestClient) -> None:
-        """PITFALLS 12: there was no WWW-Authenticate at all."""
+        """A known trap: there was no WWW-Authenticate at all."""
         response = client.get("/api/v1/users/me")
 
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="madang"'
