@@ -158,6 +158,5 @@ class TestUpdateMe:
         """There is no way to name somebody else."""
         client.patch(ME, json={"bio": "x"}, headers=ada.auth)
 
-        assert client.patch(f"{ME}/../{bob.id}", json={"bio": "x"}).status_code == 404
         assert client.patch(f"{ME}?id={bob.id}", json={}, headers=ada.auth).status_code == 400
         assert query("SELECT bio FROM users WHERE id = :id", id=bob.id) == [(None,)]

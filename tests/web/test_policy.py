@@ -170,6 +170,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "log_in": {"email": "nobody@example.com", "password": PASSWORD},
     "update_me": {"bio": "a few words"},
     "create_post": {"title": "t", "body": "b"},
+    "update_post": {"title": "t"},
+    "create_comment": {"body": "b"},
+    "update_comment": {"body": "b"},
+    "update_user": {"bio": "a few words"},
 }
 
 

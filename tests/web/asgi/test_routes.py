@@ -27,6 +27,24 @@ class TestPaths:
     @pytest.mark.parametrize(
         "target",
         [
+            b"/api/v1/users/ME",
+            b"/api/v1/users/me;x=1",
+            b"/api/v1/users/me%00",
+            b"/api/v1/users/me%20",
+            b"/api/v1/users/me.json",
+            b"/api/v1/users/me%3fx",
+        ],
+    )
+    def test_another_spelling_of_me_is_nobodys_id(
+        self, client: TestClient, ada: Person, target: bytes
+    ) -> None:
+        token = (b"authorization", ada.auth["Authorization"].encode())
+
+        refused(ask(client, "GET", target, [token]), 400, "INVALID_INPUT")
+
+    @pytest.mark.parametrize(
+        "target",
+        [
             b"//api/v1/users/me",
             b"/api/v1//users/me",
             b"/api/v1/users//me",
@@ -34,22 +52,16 @@ class TestPaths:
             b"/api/v1/users/me//",
             b"/API/v1/users/me",
             b"/api/v1/USERS/me",
-            b"/api/v1/users/ME",
             b"/api/v1/users%2fme",
             b"/api/v1%2Fusers/me",
             b"/api/v1/users/me%2f",
             b"/api/v1/users%5cme",
-            b"/api/v1/users/me;x=1",
             b"/api/v1/users;/me",
             b"/api/v1/x/..;/users/me",
             b"/api/v1/x/../users/me",
             b"/api/v1/%2e%2e/v1/users/me",
             b"/api/v1/./users/me",
-            b"/api/v1/users/me%00",
-            b"/api/v1/users/me%20",
             b"/api/v1/users/me%0a",
-            b"/api/v1/users/me.json",
-            b"/api/v1/users/me%3fx",
             b"/api/v2/users/me",
             b"/users/me",
             b"/v1/users/me",
