@@ -96,4 +96,10 @@ def _ask_password() -> str:
 
 def _reason(err: DomainError) -> str:
     faults = "".join(f"\n  {field}: {fault}" for field, fault in err.details.items())
-    return f"{err.message}{faults}"
+    return f"{err.message}{faults}{_cause(err)}"
+
+
+def _cause(err: DomainError) -> str:
+    """What the server of DATABASE_URL said, which names it but no password."""
+    said = str(getattr(err.__cause__, "orig", None) or "").strip()
+    return f"\n  {said.splitlines()[0]}" if said else ""

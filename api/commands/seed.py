@@ -15,12 +15,12 @@ from api.users import service as users
 PASSWORD = "yard-demo-2026!"  # noqa: S105 - told to everybody on purpose
 PEOPLE = {
     "demo@example.com": "demo",
-    "hana@example.com": "hana_kim",
+    "sora@example.com": "sora_lee",
     "minsu@example.com": "minsu_park",
 }
 POSTS = (
     (
-        "hana@example.com",
+        "sora@example.com",
         "마당에 오신 것을 환영합니다",
         "여기서는 누구나 글을 쓰고 이야기를 나눌 수 있어요.",
         True,
@@ -38,7 +38,7 @@ POSTS = (
         True,
     ),
     (
-        "hana@example.com",
+        "sora@example.com",
         "Notes on contract-first APIs",
         "The contract is written first, and the code follows it.",
         True,

@@ -44,9 +44,9 @@ def _refuse_other_sites(request: Request, settings: Settings) -> None:
     if request.headers.get("Sec-Fetch-Site") == "cross-site":
         raise Forbidden()
     if origin is not None and origin != settings.public_url:
-        raise Forbidden()
+        raise Forbidden({"Origin": "is not that of this service"})
     if origin is None and "X-Requested-With" not in request.headers:
-        raise Forbidden()
+        raise Forbidden({"X-Requested-With": "is required without an Origin"})
 
 
 def _write(response: Response, settings: Settings, token: str, *, max_age: int) -> None:

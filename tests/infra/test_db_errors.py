@@ -149,9 +149,9 @@ class TestServers:
 
         assert type(failure_of(nowhere)) is Unavailable
 
-    def test_one_that_has_no_place_left(self, environment: dict[str, str], query: Query) -> None:
+    def test_one_that_has_no_place_left(self, environment: dict[str, str]) -> None:
         """53300, as when max_connections is reached."""
-        with crowded(environment["DATABASE_URL"], query) as url:
+        with crowded(environment["DATABASE_URL"]) as url:
             failure = failure_of(url)
 
         assert type(failure) is Unavailable
@@ -202,21 +202,27 @@ class TestWhatNobodyForesaw:
 
 
 @contextmanager
-def crowded(url: str, query: Query) -> Iterator[str]:
-    """Where the server lets no more in; a superuser it always does, so then as somebody else."""
+def crowded(url: str) -> Iterator[str]:
+    """Where the server lets no more in; a superuser it always does, so then as somebody else.
+
+    The connection that undoes it is open before: afterwards there would be none to be had.
+    """
     known = make_url(url).set(drivername="postgresql+psycopg2")
-    if query("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") == [(True,)]:
-        query("DROP ROLE IF EXISTS madang_tests_crowded")
-        query("CREATE ROLE madang_tests_crowded LOGIN PASSWORD 'p' CONNECTION LIMIT 0")
-        known = known.set(username="madang_tests_crowded", password="p")
-        undo = "DROP ROLE madang_tests_crowded"
-    else:
-        query(f'ALTER DATABASE "{known.database}" CONNECTION LIMIT 0')
-        undo = f'ALTER DATABASE "{known.database}" CONNECTION LIMIT -1'
-    try:
-        yield known.render_as_string(hide_password=False)
-    finally:
-        query(undo)
+    engine = create_engine(known, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as keeper:
+        if keeper.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")):
+            keeper.execute(text("DROP ROLE IF EXISTS madang_tests_crowded"))
+            do = "CREATE ROLE madang_tests_crowded LOGIN PASSWORD 'p' CONNECTION LIMIT 0"
+            undo = "DROP ROLE madang_tests_crowded"
+            known = known.set(username="madang_tests_crowded", password="p")
+        else:
+            do = f'ALTER DATABASE "{known.database}" CONNECTION LIMIT 0'
+            undo = f'ALTER DATABASE "{known.database}" CONNECTION LIMIT -1'
+        keeper.execute(text(do))
+        try:
+            yield known.render_as_string(hide_password=False)
+        finally:
+            keeper.execute(text(undo))
 
 
 def failure_of(url: str) -> DomainError:
