@@ -26,6 +26,7 @@ from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
 from api.web import errorhandler
 from api.web.asgi import docs, probes
 from api.web.asgi.charges import ChargeRefusals
+from api.web.asgi.deadline import Deadline
 from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
 from api.web.asgi.gate import Gate
@@ -111,6 +112,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
         health.database_probe(settings.database_url), health.redis_probe(settings.redis_url)
     )
     app: ASGIApp = connexion
+    app = Deadline(app)
     app = Gate(app)
     app = Root(app, runtime.schemas, root)
     app = Guard(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,11 @@ ENVIRONMENTS = ("development", "test", "production")
 SHORTEST_SECRET = 32
 """Bytes: HS256 is no stronger than its key (RFC 7518, 3.2)."""
 WEAK = ("secret", "change", "default", "example", "password", "madang")
+PREDICTABLE = 0.6
+"""What repeats or counts up becomes so much shorter by compression; random digits do not."""
+ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
+"""As browsers write it in their Origin header, with which it is compared."""
+USUAL_PORTS = {"http": ":80", "https": ":443"}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -163,13 +170,16 @@ def _secret_faults(settings: Settings) -> list[str]:
 
 
 def _is_weak(secret: str) -> bool:
+    if len(zlib.compress(secret.encode(), 9)) < PREDICTABLE * len(secret):
+        return True
     return len(set(secret)) < 10 or any(word in secret.lower() for word in WEAK)
 
 
 def _address_faults(settings: Settings) -> list[str]:
     faults = []
     url = urlsplit(settings.public_url if _scheme(settings.public_url) else "")
-    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query:
+    origin = ORIGIN.fullmatch(settings.public_url)
+    if not url.hostname or not origin or origin[3] == USUAL_PORTS[origin[1]]:
         faults.append("PUBLIC_URL must be an origin such as https://api.example.com")
     elif settings.environment == "production" and not (settings.https or url.hostname in LOOPBACK):
         faults.append("PUBLIC_URL must be https in production")

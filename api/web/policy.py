@@ -51,8 +51,8 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
         runtime().limits.charge(request)
         with translated():
             actor = identity.authenticate(db.session(), request, runtime().denied)
+            request.actor = actor  # first, so that the log says who was refused
             identity.require(actor, operation.policy.role)
-            request.actor = actor
             return inner(*args, **kwargs)
 
     return wrapper

@@ -72,6 +72,27 @@ def test_is_answered_in_the_one_shape(case: str, server: live.Server) -> None:
     assert CANARY not in server.log.read_bytes()
 
 
+def test_a_websocket_is_a_plain_request(server: live.Server) -> None:
+    upgrade = (
+        b"Connection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    status, headers, body = _send(server, b"GET /api/v1/posts HTTP/1.1\r\n" + HOST + upgrade)
+
+    assert (status, body["status"]) == (200, "ok")
+    assert headers["X-RateLimit-Limit"]
+
+
+@pytest.mark.parametrize(
+    "host", [b".", b"a..b", b"a" * 64, b"xn--" + b"z" * 60, b"1" * 400, b"a b", b"[", b"%00"]
+)
+def test_a_host_that_is_no_name_is_no_fault(host: bytes, server: live.Server) -> None:
+    raw = b"GET /api/v1/posts HTTP/1.1\r\nConnection: close\r\nHost: " + host + b"\r\n\r\n"
+
+    assert _send(server, raw)[0] in (200, 400)
+
+
 def _send(server: live.Server, raw: bytes) -> tuple[int, Any, dict[str, Any]]:
     """Status, headers and JSON of what comes back before the connection ends."""
     address = urlsplit(server.url)

@@ -96,7 +96,7 @@ def test_a_higher_role_may_do_what_a_lower_one_may(has: Role, needed: str) -> No
 
 
 class TestEnforce:
-    """No operation asks for more than a user yet, so here is one."""
+    """No operation asks for more than a user, so here is one."""
 
     ADMINS = replace(CONTRACT.operations["create_post"], policy=Policy("admin", ("user",)))
 
@@ -110,7 +110,7 @@ class TestEnforce:
             inside(app, request, enforce(self.ADMINS, never_called))
 
         assert [bucket.name for bucket in request.buckets] == ["user"]
-        assert request.actor is None
+        assert request.actor is not None  # the log says who it was
 
     def test_who_has_it_is_let_in_and_known(self, app: App, people: People) -> None:
         boss = people("boss", role="admin")

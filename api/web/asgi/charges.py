@@ -6,7 +6,6 @@ import asyncio
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import DomainError
 from api.web import context
 from api.web.limits import Limits
 
@@ -20,6 +19,6 @@ class ChargeRefusals:
         """A refusal stays what it is until a bucket is empty; then it is ``RateLimited``."""
         try:
             await self.app(scope, receive, send)
-        except DomainError:
+        except Exception:  # a bug costs its caller as much as anything else
             await asyncio.to_thread(self.limits.charge, context.current())
             raise

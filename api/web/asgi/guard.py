@@ -19,16 +19,12 @@ DEEPEST = 20
 MOST_DIGITS = 19
 SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "x-request-id")
 """Headers that mean something else to somebody else when they come twice."""
-DESCRIBING = (b"content-type", b"content-length", b"transfer-encoding")
+DESCRIBING = (b"content-type", b"content-length", b"transfer-encoding", b"host", b"upgrade")
 TOKENS = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)
 """Strings, so that brackets in them do not count, and brackets. A string that never ends matches as
 well: if it could fail, each quote in it would be tried anew, which takes seconds for 64 KiB."""
 LONGEST_LENGTH = 10
 """Leading digits of a Content-Length worth reading; Python refuses to convert thousands of them."""
-
-
-class ClientGone(Exception):
-    """The connection ended before the body did; there is nobody to answer."""
 
 
 class Guard:
@@ -40,10 +36,7 @@ class Guard:
         _check_headers(headers)
         _check_target(scope)
         is_expected = context.operation().body is not None
-        try:
-            raw = await _read(receive, headers, is_expected=is_expected)
-        except ClientGone:
-            return
+        raw = await _read(receive, headers, is_expected=is_expected)
         if raw:
             _check_media_type(headers)
             context.current().body = parse(raw)
@@ -95,7 +88,8 @@ async def _read(receive: Receive, headers: Headers, *, is_expected: bool) -> byt
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGone()
+            # The client left, and hears nothing, or the server waited long enough for the rest.
+            raise InvalidInput({"body": "is incomplete"})
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         _check_size(size, is_expected)
@@ -127,6 +121,7 @@ def _plain(headers: list[tuple[bytes, bytes]], raw: bytes) -> list[tuple[bytes, 
 
     Connexion looks validators up by the exact spelling of the media type, skips validation without
     one, and dies of another one where a body is due and none came; Flask reads nothing without a length.
+    Nothing inside reads the host or an upgrade, and werkzeug dies of a host that is no name.
     """
     others = [(name, value) for name, value in headers if name not in DESCRIBING]
     length = str(len(raw)).encode()

@@ -1,7 +1,7 @@
 """What gunicorn's ASGI worker refuses before there is a request: answered in the one shape too.
 
 gunicorn says it in plain text that quotes what was sent, with statuses that no contract names (414,
-431, 501), and offers no setting. This replaces one private method, pinned with gunicorn's version;
+431, 501), and offers no setting. This replaces two private methods, pinned with gunicorn's version;
 ``tests/service/test_unparsable.py`` fails when it no longer fits. Without it gunicorn's own text is back.
 """
 
@@ -23,10 +23,16 @@ FAULT = {"request": "is not HTTP/1.1, or its first line or a header is larger th
 
 def install() -> None:
     """For gunicorn's ``post_worker_init``."""
-    name = "_send_error_response"  # private: there is no public way
-    if not hasattr(ASGIProtocol, name):
-        raise RuntimeError("this gunicorn answers what it cannot parse in another way")
-    setattr(ASGIProtocol, name, _answer)
+    # Private names: there is no public way.
+    for name, ours in (("_send_error_response", _answer), ("_is_websocket_upgrade", _never)):
+        if not hasattr(ASGIProtocol, name):
+            raise RuntimeError(f"this gunicorn has no {name} to be replaced")
+        setattr(ASGIProtocol, name, ours)
+
+
+def _never(_protocol: Any, _request: Any) -> bool:
+    """There are no WebSockets: asking for one is a plain GET, answered, logged and charged as such."""
+    return False
 
 
 def _answer(protocol: Any, status: int, _message: str, _extra_headers: Any = ()) -> None:
