@@ -19,7 +19,7 @@ from api.infra import passwords
 from api.infra.actor import Actor
 from api.infra.db import on_commit
 from api.models import LoginSession, User
-from api.users import queries as users
+from api.users import service as users
 
 Deny = Callable[[UUID], None]
 """Tells other workers that a session ended, after the commit."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from api.commands import add_person
 from api.config import Settings
 from api.infra.db import db
-from api.users import queries as users
+from api.users import service as users
 
 LOCK = 0x4D414441
 """Of PostgreSQL's advisory locks, the one for releases ("MADA")."""

@@ -9,7 +9,6 @@ from api.infra.actor import Actor
 from api.infra.db import db, transactional
 from api.models import User
 from api.posts import service as posts
-from api.users import queries
 from api.users import service as users
 
 PASSWORD = "yard-demo-2026!"  # noqa: S105 - told to everybody on purpose
@@ -51,7 +50,7 @@ def seed(settings: Settings) -> list[str]:
     """Load all of it, or nothing when it is there. Raises ``Forbidden`` in production."""
     if settings.environment == "production":
         raise Forbidden({"ENVIRONMENT": "is production, which has no demo data"})
-    if queries.by_email(db.session(), "demo@example.com") is None:
+    if users.by_email(db.session(), "demo@example.com") is None:
         transactional(_load)()
     return [f"Log in as demo@example.com with the password {PASSWORD}"]
 

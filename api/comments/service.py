@@ -19,7 +19,6 @@ from api.infra.actor import Actor
 from api.models import Comment
 from api.models.comment import AUTHOR
 from api.posts import policy as post_policy
-from api.posts import queries as post_queries
 from api.posts import service as posts
 
 
@@ -56,7 +55,7 @@ def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Comme
         if db_errors.violated(err) == AUTHOR:  # who wrote it was deleted in this very moment
             raise TokenInvalid() from err
         raise
-    post_queries.add_to_comment_count(session, post_id, 1)
+    posts.count_comments(session, post_id=post_id, number=1)
     return get(session, actor, comment_id=comment.id)
 
 
@@ -81,7 +80,7 @@ def delete(session: Session, actor: Actor, *, comment_id: UUID) -> None:
         raise CommentNotFound()
     if not policy.may_delete(actor, comment, post):
         raise Forbidden()
-    post_queries.add_to_comment_count(session, post_id, -1)
+    posts.count_comments(session, post_id=post_id, number=-1)
     if comment.author_id != actor.user_id:
         audit.record(session, actor, "sensitive_delete", target=("comment", comment.id))
     session.delete(comment)

@@ -94,6 +94,11 @@ def delete(session: Session, actor: Actor, *, post_id: UUID) -> None:
     session.delete(post)
 
 
+def count_comments(session: Session, *, post_id: UUID, number: int) -> None:
+    """That many more, or fewer."""
+    queries.add_to_comment_count(session, post_id, number)
+
+
 def hold(session: Session, actor: Actor, *, post_id: UUID) -> Post:
     """The post, locked until the transaction ends; before any comment of it is. Raises ``PostNotFound``."""
     post = queries.hold(session, post_id, policy.visible_to(actor))
