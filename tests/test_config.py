@@ -170,6 +170,13 @@ class TestFaults:
             "https://x?y",
             "https://[::1",
             "https://x:y",
+            # No browser's Origin header ever equals these.
+            "https://X.org",
+            "https://x.org:443",
+            "https://u:p@x.org",
+            "https://x.org#f",
+            "https://x .org",
+            "https://마당.kr",
         ],
     )
     def test_the_public_address_is_an_origin(self, url: str) -> None:
@@ -186,7 +193,15 @@ class TestSecrets:
 
     @pytest.mark.parametrize(
         "secret",
-        ["a" * 32, "12345678" * 8, "my-Secret-" + STRONG, "changeme" + STRONG, "madang" + STRONG],
+        [
+            "a" * 32,
+            "12345678" * 8,
+            "12345678901234567890123456789012345678",
+            "abcdefghij" * 4,
+            "my-Secret-" + STRONG,
+            "changeme" + STRONG,
+            "madang" + STRONG,
+        ],
     )
     def test_one_that_can_be_guessed_is_refused_in_production(self, secret: str) -> None:
         [fault] = faults(JWT_SECRET_KEY=secret)
