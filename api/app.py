@@ -19,6 +19,8 @@ from starlette.types import ASGIApp
 from api import models
 from api.config import Settings
 from api.infra import health, logging, passwords, redis
+from api.infra.cache import PublicCache
+from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
 from api.infra.denylist import DenyList
 from api.infra.limiter import Counter
@@ -92,12 +94,14 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     db.init_app(flask)
     Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
+    PublicCache(flask, settings.redis_url)
     counter = Counter(flask, settings.redis_url, settings.web_concurrency)
     runtime = Runtime(
         settings=settings,
         contract=contract,
         tokens=AccessTokens(flask, settings),
         denied=DenyList(redis.connect(settings.redis_url), LIFETIME + LEEWAY),
+        cursors=Cursors(settings.signing_keys),
         limits=Limits(contract.rate_limits, counter, settings.rate_limit_scale),
         schemas=schemas,
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import click
 from flask import Flask
@@ -14,8 +15,10 @@ from flask.cli import FlaskGroup
 
 from api.app import create_app
 from api.commands import add_person
+from api.commands.clean_up import clean_up as run_clean_up
 from api.commands.release import release as run_release
-from api.commands.seed import seed as run_seed
+from api.commands.seed import seed as seed_demo
+from api.commands.seed_large import seed as seed_large
 from api.config import Misconfigured, Settings
 from api.errors import DomainError
 from api.infra.db import translated
@@ -54,10 +57,35 @@ def create_admin(email: str, username: str, password_stdin: bool) -> None:
 
 
 @main.command("seed")
-def seed() -> None:
+@click.option(
+    "--profile",
+    type=click.Choice(["demo", "large"]),
+    default="demo",
+    show_default=True,
+    help="A few posts for a first look, or as many as a benchmark needs.",
+)
+@click.option(
+    "--posts",
+    type=click.IntRange(1, 5_000_000),
+    default=100_000,
+    show_default=True,
+    help="How many, of the large profile.",
+)
+@click.option(
+    "--people",
+    type=click.IntRange(1, 100_000),
+    default=10_000,
+    show_default=True,
+    help="How many, of the large profile.",
+)
+def seed(profile: str, posts: int, people: int) -> None:
     """Load demo data; a second time changes nothing."""
+    load: dict[str, Callable[[Settings], Iterable[str]]] = {
+        "demo": seed_demo,
+        "large": partial(seed_large, posts=posts, people=people),
+    }
     with _refusals():
-        for line in run_seed(runtime().settings):
+        for line in load[profile](runtime().settings):
             click.echo(line)
 
 
@@ -74,6 +102,14 @@ def release() -> None:
     """Migrate the database and make the first administrator, one host at a time."""
     with _refusals():
         for line in run_release(runtime().settings):
+            click.echo(line)
+
+
+@main.command("clean-up")
+def clean_up() -> None:
+    """Remove old audit rows, dead sessions and past counts of failed logins; run it every day."""
+    with _refusals():
+        for line in run_clean_up(runtime().settings):
             click.echo(line)
 
 

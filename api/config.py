@@ -45,10 +45,17 @@ class Settings:
     web_concurrency: int
     admin_email: str | None
     admin_password: str | None
+    audit_retention_days: int
 
     @property
     def debug(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The present one first."""
+        keys = (self.jwt_secret_key, self.jwt_secret_key_previous)
+        return tuple(key for key in keys if key)
 
     @property
     def https(self) -> bool:
@@ -74,6 +81,7 @@ class Settings:
             web_concurrency=source.integer("WEB_CONCURRENCY", 2, 1, 256),
             admin_email=source.optional("ADMIN_EMAIL"),
             admin_password=source.optional("ADMIN_PASSWORD"),
+            audit_retention_days=source.integer("AUDIT_RETENTION_DAYS", 365, 1, 36_500),
         )
         faults = source.faults + _secret_faults(settings) + _address_faults(settings)
         if bool(settings.admin_email) != bool(settings.admin_password):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from api.config import Misconfigured, Settings
+from api.infra import losses  # noqa: F401 - its memory is to be shared by all workers
 
 try:
     # Here, before anything is bound or forked: a wrong environment ends with every fault named, once.

@@ -264,7 +264,6 @@ def test_the_example_names_every_setting_and_nothing_that_nobody_reads() -> None
 ELSEWHERE = (
     "BIND",  # read by scripts/gunicorn.conf.py
     "METRICS_PORT",  # of the design, with the part that serves metrics
-    "AUDIT_RETENTION_DAYS",  # of the design, with the part that removes old rows
 )
 
 

@@ -1,4 +1,4 @@
-"""Writes audit rows. Reading them is an administrator's business."""
+"""Writes audit rows, and reads them for administrators."""
 
 from __future__ import annotations
 
@@ -7,18 +7,23 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from api.audit import queries
 from api.infra.actor import Actor
+from api.infra.paging import Part, Window
 from api.models import AuditLog
 
 # Names of the OWASP Logging Vocabulary Cheat Sheet.
 Action = Literal[
     "authn_login_success",
+    "authn_login_successafterfail",
     "authn_login_fail",
     "authn_login_lock",
     "authn_token_reuse",
     "authn_token_revoked",
+    "authz_admin",
+    "authz_change",
+    "authz_fail",
     "sensitive_delete",
-    "privilege_permissions_changed",
     "user_created",
     "user_deleted",
     "user_updated",
@@ -49,3 +54,13 @@ def record(
             details=details,
         )
     )
+
+
+def listed(session: Session, *, window: Window, **filters: Any) -> Part[AuditLog]:
+    """The newest first; the filters are the fields of ``queries.Filter``."""
+    return queries.newest(session, queries.Filter(**filters), window)
+
+
+def expire(session: Session, *, days: int) -> int:
+    """Remove the rows that are older; how many there were."""
+    return queries.expire(session, days)

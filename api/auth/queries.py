@@ -62,21 +62,34 @@ def forget_attempts(session: Session, account: str) -> None:
     session.execute(delete(LoginFailure).where(LoginFailure.account_hash == _hash(account)))
 
 
-def clean_attempts(session: Session) -> None:
-    """Remove some windows that are over, skipping what others are at."""
+def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
+    """Remove some windows that are over, skipping what others are at. How many there were."""
     old = (
         select(LoginFailure.account_hash)
         .where(LoginFailure.window_started_at <= func.now() - WINDOW)
-        .limit(CLEANED_AT_ONCE)
+        .limit(most)
         .with_for_update(skip_locked=True)
     )
-    session.execute(delete(LoginFailure).where(LoginFailure.account_hash.in_(old)))
+    removed = delete(LoginFailure).where(LoginFailure.account_hash.in_(old))
+    return len(session.scalars(removed.returning(LoginFailure.account_hash)).all())
 
 
 def clean_sessions(session: Session, user: User) -> None:
     """Remove this person's sessions that nothing can bring back to life."""
     dead = delete(LoginSession).where(LoginSession.user_id == user.id, ~LoginSession.is_alive())
     session.execute(dead.execution_options(synchronize_session=False))
+
+
+def clean_everyones_sessions(session: Session, most: int) -> int:
+    """As ``clean_sessions``, of anybody, with their refresh tokens, and as ``clean_attempts``."""
+    dead = (
+        select(LoginSession.id)
+        .where(~LoginSession.is_alive())
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    removed = delete(LoginSession).where(LoginSession.id.in_(dead))
+    return len(session.scalars(removed.returning(LoginSession.id)).all())
 
 
 def add_refresh_token(session: Session, login: LoginSession, token: str) -> None:

@@ -70,9 +70,7 @@ def log_in(session: Session, actor: Actor, *, email: str, password: str) -> Logg
     queries.clean_sessions(session, user)
     if passwords.is_outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)
-    audit.record(
-        session, replace(actor, user_id=user.id), "authn_login_success", target=("user", user.id)
-    )
+    _note_success(session, replace(actor, user_id=user.id), user, failures=attempt.number - 1)
     return _begin(session, user)
 
 
@@ -100,6 +98,16 @@ def log_out(session: Session, actor: Actor, *, token: str, deny: Deny) -> None:
     found = _present(session, token)
     _end(session, found.session, "logout", deny)
     audit.record(session, actor, "authn_token_revoked", target=("user", found.user.id))
+
+
+def remove_dead_sessions(session: Session, most: int) -> int:
+    """Remove up to so many that nothing can bring back to life; how many there were."""
+    return queries.clean_everyones_sessions(session, most)
+
+
+def remove_past_attempts(session: Session, most: int) -> int:
+    """Remove up to so many counts of failed logins whose time is over; how many there were."""
+    return queries.clean_attempts(session, most)
 
 
 def _present(session: Session, token: str) -> queries.Presented:
@@ -131,6 +139,17 @@ def _end(
     login.end_reason = reason
     session_id = login.id
     on_commit(session, lambda: deny(session_id))
+
+
+def _note_success(session: Session, actor: Actor, user: User, *, failures: int) -> None:
+    """A success after failures may be somebody who has guessed."""
+    target = ("user", user.id)
+    if failures:
+        audit.record(
+            session, actor, "authn_login_successafterfail", target=target, failures=failures
+        )
+    else:
+        audit.record(session, actor, "authn_login_success", target=target)
 
 
 def _note_failure(session: Session, actor: Actor, user: User | None, number: int) -> None:

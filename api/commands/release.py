@@ -41,13 +41,13 @@ def release(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _lock(url: str) -> Iterator[None]:
-    engine = _unhurried(url)
+    engine = unhurried(url)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
         yield
     engine.dispose()
 
 
-def _unhurried(url: str) -> Engine:
+def unhurried(url: str) -> Engine:
     """One connection without the time limits of requests; closing it frees the lock."""
     return create_engine(make_url(url).set(drivername="postgresql+psycopg2"), poolclass=NullPool)

@@ -48,11 +48,16 @@ POSTS = (
 
 def seed(settings: Settings) -> list[str]:
     """Load all of it, or nothing when it is there. Raises ``Forbidden`` in production."""
-    if settings.environment == "production":
-        raise Forbidden({"ENVIRONMENT": "is production, which has no demo data"})
+    refuse_in_production(settings)
     if users.by_email(db.session(), "demo@example.com") is None:
         transactional(_load)()
     return [f"Log in as demo@example.com with the password {PASSWORD}"]
+
+
+def refuse_in_production(settings: Settings) -> None:
+    """Raises ``Forbidden``."""
+    if settings.environment == "production":
+        raise Forbidden({"ENVIRONMENT": "is production, which has no demo data"})
 
 
 def _load() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Response
@@ -10,19 +11,17 @@ from api.comments import service
 from api.comments.schemas import CommentSchema
 from api.infra.db import db
 from api.web.identity import current_actor
-from api.web.pagination import Page, paged
+from api.web.pagination import asked, listed, paged
 from api.web.respond import created, no_content, ok
 from api.web.runtime import runtime
 
 _comment = CommentSchema()
 
 
-def list_comments(id: str, page: int = 1, size: int = 20) -> Response:
-    wanted = Page(page, size)
-    comments, total = service.listed(
-        db.session(), current_actor(), post_id=UUID(id), offset=wanted.offset, limit=size
-    )
-    return paged(_comment.dump(comments, many=True), wanted, total)
+def list_comments(id: str, **given: Any) -> Response:
+    wanted = asked(**given)
+    part = service.listed(db.session(), current_actor(), post_id=UUID(id), window=wanted.window)
+    return paged(listed(wanted, part, _comment.dump))
 
 
 def create_comment(id: str, body: dict[str, str]) -> Response:

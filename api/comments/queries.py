@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload
 
+from api.infra.paging import Order, Part, Window
 from api.models import Comment, Post
 
 
@@ -29,14 +29,8 @@ def hold(session: Session, comment_id: UUID) -> Comment | None:
     return session.scalar(statement.execution_options(populate_existing=True))
 
 
-def of_post(session: Session, post_id: UUID, *, offset: int, limit: int) -> Sequence[Comment]:
+def of_post(session: Session, post_id: UUID, window: Window) -> Part[Comment]:
     """Oldest first."""
-    statement = (
-        select(Comment)
-        .where(Comment.post_id == post_id)
-        .order_by(Comment.created_at, Comment.id)
-        .offset(offset)
-        .limit(limit)
-        .options(joinedload(Comment.author))
-    )
-    return session.scalars(statement).all()
+    order = Order((Comment.created_at, Comment.id), descending=False)
+    statement = select(Comment).where(Comment.post_id == post_id)
+    return order.fetch(session, statement, window, joinedload(Comment.author))

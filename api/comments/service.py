@@ -5,7 +5,7 @@ A post is locked before a comment of it, always, so that nobody waits in a circl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -16,6 +16,7 @@ from api.comments import policy, queries
 from api.errors import Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors
 from api.infra.actor import Actor
+from api.infra.paging import Part, Window
 from api.models import Comment
 from api.models.comment import AUTHOR
 from api.posts import policy as post_policy
@@ -28,12 +29,11 @@ class CommentNotFound(NotFound):
     message = "There is no such comment."
 
 
-def listed(
-    session: Session, actor: Actor, *, post_id: UUID, offset: int, limit: int
-) -> tuple[Sequence[Comment], int]:
-    """The comments of a post, oldest first, and how many there are. Raises ``PostNotFound``."""
+def listed(session: Session, actor: Actor, *, post_id: UUID, window: Window) -> Part[Comment]:
+    """The comments of a post, oldest first. Raises ``PostNotFound``."""
     post = posts.get(session, actor, post_id=post_id)
-    return queries.of_post(session, post_id, offset=offset, limit=limit), post.comment_count
+    part = queries.of_post(session, post_id, window)
+    return replace(part, total=post.comment_count) if window.is_numbered else part
 
 
 def get(session: Session, actor: Actor, *, comment_id: UUID) -> Comment:

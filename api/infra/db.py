@@ -46,7 +46,7 @@ def engine_options(threads: int) -> dict[str, Any]:
     """
     limits = {
         "statement_timeout": 3000,
-        "lock_timeout": 1000,
+        "lock_timeout": 2000,
         "idle_in_transaction_session_timeout": 10000,
         "timezone": "UTC",
     }

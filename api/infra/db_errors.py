@@ -29,6 +29,7 @@ FAILURES = (SQLAlchemyError, UnicodeEncodeError)
 LOST_A_RACE = {"40001", "40P01"}
 BY_STATE: dict[str, type[DomainError]] = {
     "25006": ReadOnly,
+    "42501": ReadOnly,  # an operator took a right away, such as that to write audit rows
     "53100": ReadOnly,
     "53300": Unavailable,
     "57P01": Unavailable,

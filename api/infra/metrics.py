@@ -13,4 +13,7 @@ GUARD_MISSES = Counter(
     "guard_misses_total", "Values the database refused: the contract should have refused them"
 )
 PASSWORD_HASHES = Counter("password_hashes_total", "argon2id computations")
+CACHE_REQUESTS = Counter(
+    "cache_requests_total", "Public answers: kept, made, or made without Redis", ["cache", "result"]
+)
 REDIS_FAILURES = Counter("redis_failures_total", "Redis calls that failed", ["use"])

@@ -43,8 +43,7 @@ class AccessTokens:
     """Issues and verifies. Two keys may be valid at a time; ``kid`` says which one signed."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        keys = [settings.jwt_secret_key, settings.jwt_secret_key_previous]
-        self._keys = {_key_id(key): key for key in keys if key}
+        self._keys = {_key_id(key): key for key in settings.signing_keys}
         self._current = _key_id(settings.jwt_secret_key)
         self._issuer = settings.public_url
         app.config.update(

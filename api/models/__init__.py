@@ -5,7 +5,17 @@ from api.models.comment import Comment
 from api.models.login_failure import LoginFailure
 from api.models.login_session import LoginSession
 from api.models.post import Post
+from api.models.post_total import PostTotal
 from api.models.refresh_token import RefreshToken
 from api.models.user import User
 
-__all__ = ["AuditLog", "Comment", "LoginFailure", "LoginSession", "Post", "RefreshToken", "User"]
+__all__ = [
+    "AuditLog",
+    "Comment",
+    "LoginFailure",
+    "LoginSession",
+    "Post",
+    "PostTotal",
+    "RefreshToken",
+    "User",
+]

@@ -23,7 +23,9 @@ class LoginSession(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         CheckConstraint("refresh_sequence > 0", name="refresh_sequence_positive"),
-        CheckConstraint("end_reason IN ('logout', 'token_reuse')", name="end_reason_known"),
+        CheckConstraint(
+            "end_reason IN ('logout', 'token_reuse', 'blocked')", name="end_reason_known"
+        ),
         CheckConstraint("(ended_at IS NULL) = (end_reason IS NULL)", name="end_has_reason"),
     )
 

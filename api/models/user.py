@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, func
+from sqlalchemy import CheckConstraint, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.infra.db import Base
@@ -18,11 +18,15 @@ class User(Base):
         CheckConstraint("role IN ('user', 'moderator', 'admin')", name="role_known"),
         CheckConstraint("status IN ('active', 'blocked')", name="status_known"),
         CheckConstraint("post_count >= 0", name="post_count_not_negative"),
+        Index("ix_users_created", text("created_at DESC"), text("id DESC")),
+        Index("ix_users_role", "role", text("created_at DESC"), text("id DESC")),
+        Index("ix_users_status", "status", text("created_at DESC"), text("id DESC")),
     )
 
     id: Mapped[Id]
     email: Mapped[String]
-    username: Mapped[String] = mapped_column(unique=True)
+    username: Mapped[str] = mapped_column(Text(collation="C"), unique=True)
+    """By bytes, so that one index serves its beginning and its order, whatever the database speaks."""
     bio: Mapped[String | None]
     password_hash: Mapped[String]
     role: Mapped[String] = mapped_column(server_default="user")
@@ -32,8 +36,10 @@ class User(Base):
     updated_at: Mapped[Updated]
 
 
-BY_PREFIX = Index(
-    "ix_users_username_prefix", User.username, postgresql_ops={"username": "text_pattern_ops"}
+BY_EMAIL = Index(
+    "ix_users_email_prefix",
+    func.lower(User.email).label("email"),
+    postgresql_ops={"email": "text_pattern_ops"},
 )
 UNIQUE_EMAIL = Index("uq_users_email_lower", func.lower(User.email), unique=True)
 UNIQUE_USERNAME = "uq_users_username"

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from flask import Response, request
 
+from api.infra.cache import POSTS
 from api.infra.db import db
 from api.posts import service
 from api.posts.schemas import PostSchema
 from api.users import service as users
+from api.web.caching import public_list
 from api.web.identity import current_actor
-from api.web.pagination import Page, paged
+from api.web.pagination import Asked, Json, asked, listed, paged
 from api.web.respond import created, no_content, ok
 
 _post = PostSchema()
 
 
-def list_posts(page: int = 1, size: int = 20, author_id: str | None = None) -> Response:
-    return _listed(Page(page, size), UUID(author_id) if author_id else None)
+def list_posts(**given: Any) -> Response:
+    wanted = asked(**given)
+    part = partial(_part, wanted, **wanted.filters)
+    # Drafts are for one person, and never kept.
+    is_public = wanted.filters.get("is_published", True)
+    return paged(public_list(POSTS, wanted, part) if is_public else part())
 
 
-def list_user_posts(id: str, page: int = 1, size: int = 20) -> Response:
-    return _listed(Page(page, size), users.get(db.session(), user_id=UUID(id)).id)
+def list_user_posts(id: str, **given: Any) -> Response:
+    wanted = asked(**given)
+    part = partial(_part_of, wanted, UUID(id))
+    return paged(public_list(POSTS, wanted, part))
 
 
 def create_post(body: dict[str, Any]) -> Response:
@@ -45,8 +54,11 @@ def delete_post(id: str) -> Response:
     return no_content()
 
 
-def _listed(page: Page, author_id: UUID | None) -> Response:
-    posts, total = service.listed(
-        db.session(), author_id=author_id, offset=page.offset, limit=page.size
-    )
-    return paged(_post.dump(posts, many=True), page, total)
+def _part(wanted: Asked, **filters: Any) -> Json:
+    part = service.listed(db.session(), current_actor(), window=wanted.window, **filters)
+    return listed(wanted, part, _post.dump)
+
+
+def _part_of(wanted: Asked, author_id: UUID) -> Json:
+    author = users.get(db.session(), user_id=author_id)
+    return _part(wanted, author_id=author.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, not_, or_
 
 from api.infra.actor import Actor
 from api.models import Post
@@ -11,6 +11,13 @@ from api.models import Post
 def visible_to(actor: Actor) -> ColumnElement[bool]:
     """Published, or a draft of one's own; part of the query, so that nothing else is ever fetched."""
     return or_(Post.is_published, Post.author_id == actor.user_id)
+
+
+def is_listed(actor: Actor, *, is_published: bool) -> ColumnElement[bool]:
+    """Everything published, or one's own drafts; nobody else's, and none without a login."""
+    if is_published:
+        return and_(Post.is_published)  # bare, as the partial indexes have it
+    return and_(not_(Post.is_published), Post.author_id == actor.user_id)
 
 
 def may_edit(actor: Actor, post: Post) -> bool:

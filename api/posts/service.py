@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,12 @@ from api.audit import service as audit
 from api.errors import Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors
 from api.infra.actor import Actor
-from api.models import Post
+from api.infra.cache import POSTS, forget, profile
+from api.infra.paging import Part, Window
+from api.models import Post, User
 from api.models.post import AUTHOR
 from api.posts import policy, queries
+from api.posts.search import parse
 
 
 class PostNotFound(NotFound):
@@ -25,12 +29,50 @@ class PostNotFound(NotFound):
     message = "There is no such post."
 
 
+NEWEST = "-published_at"
+RELEVANCE = "relevance"
+
+
 def listed(
-    session: Session, *, author_id: UUID | None = None, offset: int, limit: int
-) -> tuple[Sequence[Post], int]:
-    """Published posts, newest first, and how many there are; of one author, or of all."""
-    posts = queries.published(session, author_id=author_id, offset=offset, limit=limit)
-    return posts, queries.count_published(session, author_id=author_id)
+    session: Session,
+    actor: Actor,
+    *,
+    window: Window,
+    sort: str = NEWEST,
+    is_published: bool = True,
+    q: str | None = None,
+    **narrow: Any,
+) -> Part[Post]:
+    """Published posts, or the caller's drafts.
+
+    *sort*: ``published_at`` or ``created_at``, with ``-`` in front for the newest first, or
+    ``RELEVANCE``, which without *q* is the newest first as well. Drafts, never published, are always
+    ordered by ``created_at``. *narrow*: ``author_id``, ``created_after``, ``created_before``.
+    """
+    visible = policy.is_listed(actor, is_published=is_published)
+    wanted = queries.Filter(visible=visible, search=None if q is None else parse(q), **narrow)
+    hits = queries.count_hits(session, wanted) if wanted.search else None
+    if wanted.search and sort == RELEVANCE:
+        part = queries.by_relevance(session, wanted, wanted.search, window, drafts=not is_published)
+    else:
+        sort = NEWEST if sort == RELEVANCE else sort
+        part = queries.in_order(
+            session,
+            wanted,
+            window,
+            column=sort.lstrip("-") if is_published else "created_at",
+            descending=sort.startswith("-"),
+            hits_are_few=hits is not None,
+        )
+    if not window.is_numbered:
+        return part
+    return replace(part, total=hits if wanted.search else _total(session, wanted, is_published))
+
+
+def _total(session: Session, wanted: queries.Filter, is_published: bool) -> int | None:
+    if is_published and wanted.has_nothing:
+        return queries.count_published(session)
+    return queries.count_some(session, wanted)
 
 
 def get(session: Session, actor: Actor, *, post_id: UUID) -> Post:
@@ -60,7 +102,7 @@ def create(
             raise TokenInvalid() from err
         raise
     if is_published:
-        queries.add_to_post_count(session, actor.person, 1)
+        _count(session, actor.person, 1)
     return get(session, actor, post_id=post.id)
 
 
@@ -77,7 +119,9 @@ def update(session: Session, actor: Actor, *, post_id: UUID, changes: Mapping[st
         setattr(post, name, value)
     if post.is_published != was_published:
         post.published_at = func.now() if post.is_published else None
-        queries.add_to_post_count(session, post.author_id, 1 if post.is_published else -1)
+        _count(session, post.author_id, 1 if post.is_published else -1)
+    elif post.is_published:
+        forget(session, POSTS)
     session.flush()
     return get(session, actor, post_id=post_id)
 
@@ -88,7 +132,7 @@ def delete(session: Session, actor: Actor, *, post_id: UUID) -> None:
     if not policy.may_delete(actor, post):
         raise Forbidden()
     if post.is_published:
-        queries.add_to_post_count(session, post.author_id, -1)
+        _count(session, post.author_id, -1)
     if post.author_id != actor.user_id:
         audit.record(session, actor, "sensitive_delete", target=("post", post.id))
     session.delete(post)
@@ -97,6 +141,25 @@ def delete(session: Session, actor: Actor, *, post_id: UUID) -> None:
 def count_comments(session: Session, *, post_id: UUID, number: int) -> None:
     """That many more, or fewer."""
     queries.add_to_comment_count(session, post_id, number)
+    forget(session, POSTS)
+
+
+def hold_all(session: Session, *, author_id: UUID) -> None:
+    """Locked until the transaction ends, as by everybody before the person is."""
+    queries.hold_all(session, author_id)
+
+
+def lose_author(session: Session, *, author: User) -> None:
+    """To be called before the account goes, and all posts of it."""
+    queries.add_to_total(session, -author.post_count)
+    forget(session, POSTS)
+
+
+def _count(session: Session, author_id: UUID, number: int) -> None:
+    """So many more published posts, or fewer."""
+    queries.add_to_post_count(session, author_id, number)
+    forget(session, POSTS)
+    forget(session, profile(author_id))
 
 
 def hold(session: Session, actor: Actor, *, post_id: UUID) -> Post:

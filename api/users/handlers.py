@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
 from flask import Response
 
+from api.infra.cache import profile
 from api.infra.db import db
-from api.models import User
 from api.users import policy, service
 from api.users.schemas import AccountSchema, UserSchema
 from api.web import refresh_cookie
+from api.web.caching import public
 from api.web.identity import current_actor
-from api.web.pagination import Page, paged
+from api.web.pagination import Json, asked, listed, paged
 from api.web.respond import no_content, ok
 from api.web.runtime import runtime
 
@@ -35,29 +37,31 @@ def delete_me() -> Response:
     return _deleted(current_actor().person)
 
 
-def list_users(username: str = "", page: int = 1, size: int = 20) -> Response:
-    wanted = Page(page, size)
-    people, total = service.listed(db.session(), prefix=username, offset=wanted.offset, limit=size)
-    return paged(_user.dump(people, many=True), wanted, total)
+def list_users(**given: Any) -> Response:
+    wanted = asked(**given)
+    prefix = wanted.filters.get("username", "")
+    part = service.listed(db.session(), prefix=prefix, window=wanted.window)
+    return paged(listed(wanted, part, _user.dump))
 
 
 def get_user(id: str) -> Response:
-    return _shown(service.get(db.session(), user_id=UUID(id)))
+    user_id = UUID(id)
+    if policy.may_manage(current_actor(), user_id):
+        return ok(_account.dump(service.get(db.session(), user_id=user_id)))
+    return ok(public(profile(user_id), "", partial(_profile, user_id)))
 
 
 def update_user(id: str, body: dict[str, Any]) -> Response:
     user = service.update(db.session(), current_actor(), user_id=UUID(id), changes=body)
-    return _shown(user)
+    return ok(_account.dump(user))
 
 
 def delete_user(id: str) -> Response:
     return _deleted(UUID(id))
 
 
-def _shown(user: User) -> Response:
-    """What is private only to whom it concerns."""
-    schema = _account if policy.may_manage(current_actor(), user) else _user
-    return ok(schema.dump(user))
+def _profile(user_id: UUID) -> Json:
+    return cast(Json, _user.dump(service.get(db.session(), user_id=user_id)))
 
 
 def _deleted(user_id: UUID) -> Response:

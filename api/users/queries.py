@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
-from api.models import User
+from api.infra.paging import Order, Part, Window, counted, within
+from api.models import LoginSession, User
 
-T = TypeVar("T", bound=tuple[object, ...])
+ADMINS = 0x4D414442
+"""Of PostgreSQL's advisory locks, the one for who is an administrator ("MADB")."""
 
 
 def by_id(session: Session, user_id: UUID) -> User | None:
@@ -29,35 +32,77 @@ def by_email(session: Session, email: str, *, hold: bool = False) -> User | None
     return session.scalar(statement.with_for_update(read=True) if hold else statement)
 
 
-def lock_active_admins(session: Session) -> set[UUID]:
-    """The ids of all of them, locked in one order until the transaction ends.
+def lock_admins(session: Session) -> set[UUID]:
+    """The ids of all active ones; until the transaction ends, nobody else makes them fewer.
 
-    To be called before any other person is locked, or two callers wait for each other.
+    To be called before any row of a person is locked, or two callers wait for each other.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(ADMINS)))
+    active = select(User.id).where(User.role == "admin", User.status == "active")
+    return set(session.scalars(active))
+
+
+def hold_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
+    """What the person is writing just now is finished first, and nothing more is begun.
+
+    Returns the sessions that are alive. To be called before the person is locked, whom their
+    writes may be waiting for.
     """
     statement = (
-        select(User.id)
-        .where(User.role == "admin", User.status == "active")
-        .order_by(User.id)
-        .with_for_update(key_share=True)
+        select(LoginSession.id)
+        .where(LoginSession.user_id == user_id, LoginSession.is_alive())
+        .order_by(LoginSession.id)
+        .with_for_update()
     )
-    return set(session.scalars(statement))
+    return session.scalars(statement).all()
+
+
+def end_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
+    """Because the person is blocked. Returns those that were alive."""
+    statement = (
+        update(LoginSession)
+        .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+        .values(ended_at=func.now(), end_reason="blocked")
+        .returning(LoginSession.id)
+    )
+    return session.scalars(statement).all()
 
 
 def any_admin(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == "admin").limit(1)) is not None
 
 
-def by_prefix(session: Session, prefix: str, *, offset: int, limit: int) -> Sequence[User]:
+def by_prefix(session: Session, prefix: str, window: Window) -> Part[User]:
     """In the order of usernames."""
-    statement = _begins_with(select(User), prefix).order_by(User.username)
-    return session.scalars(statement.offset(offset).limit(limit)).all()
-
-
-def count_by_prefix(session: Session, prefix: str) -> int:
-    return session.scalar(_begins_with(select(func.count()).select_from(User), prefix)) or 0
-
-
-def _begins_with(statement: Select[T], prefix: str) -> Select[T]:
+    statement = select(User).where(User.username.startswith(prefix, autoescape=True))
     if not prefix:
-        return statement
-    return statement.where(User.username.startswith(prefix, autoescape=True))
+        statement = select(User)
+    part = Order((User.username,), descending=False).fetch(session, statement, window)
+    return counted(session, part, statement, window)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which people administrators look for; *email*: how the address begins, in any case."""
+
+    role: str | None = None
+    status: str | None = None
+    email: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def narrow(self, statement: Select[tuple[User]]) -> Select[tuple[User]]:
+        if self.role is not None:
+            statement = statement.where(User.role == self.role)
+        if self.status is not None:
+            statement = statement.where(User.status == self.status)
+        if self.email is not None:
+            begins = func.lower(User.email).startswith(self.email.lower(), autoescape=True)
+            statement = statement.where(begins)
+        return within(statement, User.created_at, self.created_after, self.created_before)
+
+
+def newest(session: Session, wanted: Filter, window: Window) -> Part[User]:
+    statement = wanted.narrow(select(User))
+    part = Order((User.created_at, User.id)).fetch(session, statement, window)
+    return counted(session, part, statement, window)

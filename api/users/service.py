@@ -13,8 +13,11 @@ from api.audit import service as audit
 from api.errors import Conflict, Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors, passwords
 from api.infra.actor import Actor, Role
+from api.infra.cache import POSTS, forget, profile
+from api.infra.paging import Part, Window
 from api.models import User
 from api.models.user import UNIQUE_EMAIL, UNIQUE_USERNAME
+from api.posts import service as posts
 from api.users import policy, queries
 
 NOT_YET = "!"
@@ -89,10 +92,14 @@ def any_admin(session: Session) -> bool:
     return queries.any_admin(session)
 
 
-def listed(session: Session, *, prefix: str, offset: int, limit: int) -> tuple[Sequence[User], int]:
-    """People whose username begins so, in its order, and how many there are."""
-    people = queries.by_prefix(session, prefix, offset=offset, limit=limit)
-    return people, queries.count_by_prefix(session, prefix)
+def listed(session: Session, *, prefix: str, window: Window) -> Part[User]:
+    """People whose username begins so, in its order."""
+    return queries.by_prefix(session, prefix, window)
+
+
+def matching(session: Session, *, window: Window, **filters: Any) -> Part[User]:
+    """The newest first; the filters are the fields of ``queries.Filter``."""
+    return queries.newest(session, queries.Filter(**filters), window)
 
 
 def update(session: Session, actor: Actor, *, user_id: UUID, changes: Mapping[str, Any]) -> User:
@@ -105,6 +112,7 @@ def update(session: Session, actor: Actor, *, user_id: UUID, changes: Mapping[st
         setattr(user, name, value)
     _flush(session)
     session.refresh(user)
+    _changed(session, user)
     if user.id != actor.user_id:
         names = sorted(changes)
         audit.record(session, actor, "user_updated", target=("user", user.id), fields=names)
@@ -116,13 +124,44 @@ def delete(session: Session, actor: Actor, *, user_id: UUID) -> None:
 
     Raises ``UserNotFound``, ``Forbidden`` or ``LastAdmin``.
     """
-    # Nobody else can remove an administrator, so nobody else has to wait for the others.
-    admins = queries.lock_active_admins(session) if actor.has_role("admin") else set()
-    user = _managed(session, actor, user_id)
+    if not policy.may_manage(actor, user_id):
+        get(session, user_id=user_id)
+        raise Forbidden()
+    # In one order with whoever blocks, demotes or deletes, so that nobody waits in a circle.
+    admins = lock_admins(session)
+    alive = queries.hold_sessions(session, user_id)
+    if user_id == actor.user_id:
+        if actor.session_id not in alive:
+            raise TokenInvalid()
+    elif actor.user_id not in admins:
+        raise Forbidden()
+    posts.hold_all(session, author_id=user_id)
+    user = _known(queries.hold(session, user_id))
     if admins == {user.id}:
         raise LastAdmin()
+    posts.lose_author(session, author=user)
     session.delete(user)
+    _changed(session, user)
     audit.record(session, actor, "user_deleted", target=("user", user.id))
+
+
+def lock_admins(session: Session) -> set[UUID]:
+    """The ids of all active administrators, who stay as many until the transaction ends."""
+    return queries.lock_admins(session)
+
+
+def hold(session: Session, *, user_id: UUID) -> User:
+    """Locked until the transaction ends, when all that the person was writing is done.
+
+    Raises ``UserNotFound``.
+    """
+    queries.hold_sessions(session, user_id)
+    return _known(queries.hold(session, user_id))
+
+
+def end_sessions(session: Session, *, user_id: UUID) -> Sequence[UUID]:
+    """Because the person is blocked. Returns the sessions that were alive."""
+    return queries.end_sessions(session, user_id)
 
 
 def _managed(session: Session, actor: Actor, user_id: UUID) -> User:
@@ -130,9 +169,16 @@ def _managed(session: Session, actor: Actor, user_id: UUID) -> User:
     user = queries.hold(session, user_id)
     if user is None and user_id == actor.user_id:
         raise TokenInvalid()  # who asks went in this very moment
-    if not policy.may_manage(actor, _known(user)):
+    found = _known(user)
+    if not policy.may_manage(actor, found.id):
         raise Forbidden()
-    return _known(user)
+    return found
+
+
+def _changed(session: Session, user: User) -> None:
+    """What others see of the person, also beside each post."""
+    forget(session, POSTS)
+    forget(session, profile(user.id))
 
 
 def _known(user: User | None) -> User:

@@ -32,6 +32,8 @@ class Policy:
     role: str
     rate_limit: tuple[str, ...] = ()
     hashes_password: bool = False
+    cache: int = 0
+    """Seconds that a public answer may be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Contract:
             raise ContractError(f"{spec['operationId']} needs an x-policy with a role of {ROLES}")
         if unknown := [name for name in names if name not in self.rate_limits]:
             raise ContractError(f"{spec['operationId']} names unknown rate limits: {unknown}")
-        return Policy(policy["role"], names, bool(policy.get("hashes_password")))
+        hashes = bool(policy.get("hashes_password"))
+        return Policy(policy["role"], names, hashes, policy.get("cache", 0))
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -18,15 +18,20 @@ from api.web.context import RequestContext
 SCOPES = frozenset({"read", "write"})
 
 
-def authenticate(session: Session, request: RequestContext, denied: DenyList) -> Actor:
-    """The caller. Raises ``TokenInvalid`` when the token outlived its session or its person."""
+def authenticate(
+    session: Session, request: RequestContext, denied: DenyList, *, hold: bool
+) -> Actor:
+    """The caller. Raises ``TokenInvalid`` when the token outlived its session or its person.
+
+    *hold*: nobody can end the session or block the person before this transaction ends.
+    """
     if request.claims is None:
         return anonymous(request.ip, request.request_id)
     if request.claims.session_id in denied:
         raise TokenInvalid()
     return Actor(
         user_id=request.claims.user_id,
-        role=_role(session, request.claims),
+        role=_role(session, request.claims, hold=hold),
         session_id=request.claims.session_id,
         scopes=SCOPES,
         ip=request.ip,
@@ -46,7 +51,7 @@ def current_actor() -> Actor:
     return cast(Actor, context.current().actor)
 
 
-def _role(session: Session, claims: AccessClaims) -> Role:
+def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
     """One indexed statement: the session row is the authority, also when Redis is empty."""
     statement = (
         select(User.role)
@@ -58,6 +63,9 @@ def _role(session: Session, claims: AccessClaims) -> Role:
             User.status == "active",
         )
     )
+    if hold:
+        # Not the person's row: what they write counts in it, and they may write twice at once.
+        statement = statement.with_for_update(of=LoginSession, key_share=True)
     role = session.scalar(statement)
     if role is None:
         raise TokenInvalid()

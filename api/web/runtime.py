@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 
 from api.config import Settings
+from api.infra.cursors import Cursors
 from api.infra.denylist import DenyList
 from api.infra.tokens import AccessTokens
 from api.web.contract import Contract
@@ -23,6 +24,7 @@ class Runtime:
     tokens: AccessTokens
     denied: DenyList
     limits: Limits
+    cursors: Cursors
     schemas: Schemas
 
     def attach(self, flask: Flask) -> None:

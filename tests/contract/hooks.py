@@ -11,8 +11,11 @@ from urllib.parse import urlencode
 import httpx
 import schemathesis
 
+from tests import people
+
 API = os.environ["MADANG_API"]
 PASSWORD = "a yard for everybody"
+ADMINISTRATOR = {"email": "boss@example.com", "password": people.PASSWORD}
 LONGEST_URL = 7000
 COOKIE = "__Host-refresh_token"
 _numbers = itertools.count(random.randrange(10**8))
@@ -44,6 +47,19 @@ class _Bearer:
 )
 class Login(_Bearer):
     """One person for many calls."""
+
+
+@schemathesis.auth(refresh_interval=60).apply_to(
+    operation_id=[
+        *("list_accounts", "list_audit_logs", "block_user", "unblock_user", "change_role"),
+    ]
+)
+class Administrator(_Bearer):
+    """Whom the test has made; there is no way to become one over the API."""
+
+    def get(self, *_: Any) -> str:
+        answer = httpx.post(f"{API}/auth/login", json=ADMINISTRATOR).raise_for_status()
+        return str(answer.json()["data"]["access_token"])
 
 
 @schemathesis.auth(refresh_interval=None).apply_to(operation_id=["delete_me", "delete_user"])

@@ -66,6 +66,16 @@ def list_user_posts(client: TestClient, ada: Person) -> httpx.Response:
     return client.get(f"{API}/users/{ada.id}/posts")
 
 
+def as_admin(method: str, path: str, body: dict[str, str] | None = None) -> Call:
+    def call(client: TestClient, ada: Person) -> httpx.Response:
+        email = f"boss@{ada.email.partition('@')[2]}"
+        found = client.post(f"{API}/auth/login", json={"email": email, "password": PASSWORD})
+        headers = {"Authorization": f"Bearer {found.json()['data']['access_token']}"}
+        return client.request(method, API + path.format(ada=ada.id), json=body, headers=headers)
+
+    return call
+
+
 CALLS: dict[str, Call] = {
     "sign_up": lambda client, _: client.post(f"{API}/auth/signup", json=NEW_PERSON),
     "log_in": log_in,
@@ -95,6 +105,11 @@ CALLS: dict[str, Call] = {
     "get_comment": to_a_comment("GET"),
     "update_comment": to_a_comment("PATCH", COMMENT),
     "delete_comment": to_a_comment("DELETE"),
+    "list_accounts": as_admin("GET", "/admin/users"),
+    "block_user": as_admin("POST", "/admin/users/{ada}/block", {"reason": "advertising"}),
+    "unblock_user": as_admin("POST", "/admin/users/{ada}/unblock"),
+    "change_role": as_admin("PUT", "/admin/users/{ada}/role", {"role": "moderator"}),
+    "list_audit_logs": as_admin("GET", "/admin/audit-logs"),
     "get_health": lambda client, _: client.get("/healthz"),
     "get_readiness": lambda client, _: client.get("/readyz"),
     "get_openapi_json": lambda client, _: client.get("/openapi.json"),
@@ -109,7 +124,8 @@ def test_every_operation_is_called() -> None:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_succeeds_as_documented(name: str, client: TestClient, ada: Person) -> None:
+def test_succeeds_as_documented(name: str, client: TestClient, ada: Person, people: People) -> None:
+    people("boss", role="admin")
     assert CALLS[name](client, ada).is_success
 
 
@@ -119,7 +135,10 @@ def test_is_refused_as_documented(name: str, client: TestClient, people: People)
     path = operation.path.replace("{id}", "01a20547-abc9-7556-b949-68714accd4b0")
 
     response = client.request(
-        operation.method, path, params={"nobody_knows": "this"}, headers=people("ada").auth
+        operation.method,
+        path,
+        params={"nobody_knows": "this"},
+        headers=people("ada", role="admin").auth,
     )
 
     assert response.status_code == 400

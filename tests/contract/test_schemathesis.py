@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import live
+from tests.people import People
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = "100"
@@ -29,9 +30,9 @@ def server(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("app")
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_api_operations(seed: int, server: live.Server, tmp_path: Path) -> None:
+def test_api_operations(seed: int, people: People, server: live.Server, tmp_path: Path) -> None:
+    people("boss", role="admin")
     arguments = ["--origin", server.url, "--exclude-tag", "Service", "--seed", str(seed)]
 
     report = _run(arguments, server, tmp_path)

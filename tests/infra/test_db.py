@@ -96,7 +96,7 @@ class TestTransaction:
     def test_its_connection_has_a_limit_to_everything_that_can_hang(self) -> None:
         wanted = {
             "statement_timeout": "3s",
-            "lock_timeout": "1s",
+            "lock_timeout": "2s",
             "idle_in_transaction_session_timeout": "10s",
             "TimeZone": "UTC",
             "application_name": "madang",

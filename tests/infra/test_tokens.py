@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from threading import get_ident
 from typing import Any
 from uuid import uuid4
 
@@ -87,11 +88,9 @@ class TestHeaderInjection:
 
     @pytest.fixture
     def touched(self) -> Iterator[list[str]]:
-        """What the interpreter opened or connected to meanwhile."""
-        events: list[str] = []
-        _watchers.append(events)
-        yield events
-        _watchers.remove(events)
+        """What this thread opened or connected to meanwhile."""
+        yield _watched.setdefault(get_ident(), [])
+        del _watched[get_ident()]
 
     @pytest.mark.parametrize(
         "extra",
@@ -230,13 +229,13 @@ class TestTime:
         assert type(raised.value) is TokenInvalid
 
 
-_watchers: list[list[str]] = []
+_watched: dict[int, list[str]] = {}
 
 
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
-    if _watchers and event in ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen"):
-        for events in _watchers:
-            events.append(f"{event} {arguments[:2]}")
+    watched = ("open", "socket.connect", "socket.getaddrinfo", "subprocess.Popen")
+    if event in watched and get_ident() in _watched:
+        _watched[get_ident()].append(f"{event} {arguments[:2]}")
 
 
 sys.addaudithook(_watch)

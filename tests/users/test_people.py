@@ -53,6 +53,7 @@ class TestListUsers:
         first = client.get(f"{API}/users?size=1").json()["data"]
 
         assert [user["username"] for user in first["items"]] == ["ada"]
+        assert first["total"] == 2
         assert client.get(first["next"]).json()["data"]["items"][0]["username"] == "bob"
 
 

@@ -19,10 +19,11 @@ from tests.infra.link import Link, closed_port, link
 from tests.people import PASSWORD, Person
 from tests.spec import CONTRACT
 from tests.web.apps import app_with, client_of, serving
-from tests.web.test_policy import BODIES
+from tests.web.stage import BODIES
 
 Query = Callable[..., list[tuple[object, ...]]]
 POSTS, ME, LOGIN = "/api/v1/posts", "/api/v1/users/me", "/api/v1/auth/login"
+USERS = "/api/v1/users"  # never kept in the cache
 NEEDING = [operation for operation in CONTRACT.operations.values() if not operation.is_root]
 DB_NAME = "SELECT current_database()"
 
@@ -78,22 +79,33 @@ class TestGoneAndBack:
     ) -> None:
         url = make_url(environment["DATABASE_URL"]).set(host="127.0.0.1", port=wire.port)
         with serving(environment, DATABASE_URL=url.render_as_string(hide_password=False)) as client:
-            assert client.get(POSTS).status_code == 200
+            assert client.get(USERS).status_code == 200
             assert client.get("/readyz").status_code == 200
             wire.cut()
-            assert [client.get(POSTS).status_code for _ in range(3)] == [503] * 3
+            assert [client.get(USERS).status_code for _ in range(3)] == [503] * 3
             wire.mend()
-            assert client.get(POSTS).status_code == 200
+            assert client.get(USERS).status_code == 200
             wait_until_ready(client)
 
+    def test_what_is_kept_is_answered_meanwhile(
+        self, environment: dict[str, str], clean: None, wire: Link
+    ) -> None:
+        url = make_url(environment["DATABASE_URL"]).set(host="127.0.0.1", port=wire.port)
+        with serving(environment, DATABASE_URL=url.render_as_string(hide_password=False)) as client:
+            kept = client.get(POSTS)
+            wire.cut()
+
+            assert client.get(POSTS).json() == kept.json()
+            assert client.get(POSTS, params={"size": 1}).status_code == 503
+
     def test_killed_connections_are_replaced_unseen(self, client: TestClient, query: Query) -> None:
-        client.get(POSTS)
+        client.get(USERS)
         query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
             "AND datname = current_database() AND application_name = 'madang'"
         )
 
-        assert client.get(POSTS).status_code == 200
+        assert client.get(USERS).status_code == 200
 
 
 class TestReadOnly:

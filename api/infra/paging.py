@@ -1,0 +1,116 @@
+"""Parts of a list: by number, or by the key of the last row that was seen.
+
+A part by key costs the same at any depth, and nothing that stays is skipped or repeated while others
+come and go (keyset pagination).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.base import ExecutableOption
+
+T = TypeVar("T")
+R = TypeVar("R", bound=tuple[object, ...])
+
+MOST_COUNTED = 10_000
+"""What can be reached by numbered pages: 100 of 100."""
+
+Key = tuple[Any, ...]
+"""The values of the columns by which a list is ordered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part is wanted: *size* rows from *offset* on, or behind the row *after*."""
+
+    size: int
+    offset: int = 0
+    after: Key | None = None
+    """Empty at the beginning of a walk; none where pages are numbered."""
+
+    @property
+    def is_numbered(self) -> bool:
+        return self.after is None
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    items: Sequence[T]
+    end: Key | None
+    """The key of the last item if more follow."""
+    total: int | None = None
+    """How many there are in all; none in a walk, or where there are too many to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By these columns; the last one alone is unique."""
+
+    columns: tuple[ColumnElement[Any] | InstrumentedAttribute[Any], ...]
+    descending: bool = True
+
+    def fetch(
+        self,
+        session: Session,
+        statement: Select[tuple[T]],
+        window: Window,
+        *loading: ExecutableOption,
+    ) -> Part[T]:
+        """One row more than wanted tells whether more follow. *loading*: what comes with each."""
+        if window.offset:
+            # What is passed over is counted off in the index, and only what is wanted is read.
+            key = self.columns[-1]
+            passed = self._ordered(statement.with_only_columns(key)).offset(window.offset)
+            statement = statement.where(key.in_(passed.limit(window.size + 1)))
+        elif window.after:
+            here, last = tuple_(*self.columns), tuple_(*window.after)
+            statement = statement.where(here < last if self.descending else here > last)
+        more = self._ordered(statement.options(*loading)).limit(window.size + 1)
+        rows = session.execute(more.add_columns(*self.columns)).all()
+        wanted = rows[: window.size]
+        end = tuple(wanted[-1][1:]) if len(rows) > window.size else None
+        return Part([row[0] for row in wanted], end)
+
+    def _ordered(self, statement: Select[R]) -> Select[R]:
+        directed = (column.desc() if self.descending else column.asc() for column in self.columns)
+        return statement.order_by(*directed)
+
+
+def counted(
+    session: Session,
+    part: Part[T],
+    statement: Select[Any],
+    window: Window,
+    most: int = MOST_COUNTED,
+) -> Part[T]:
+    """With its total, which a walk does not need."""
+    return replace(part, total=count(session, statement, most)) if window.is_numbered else part
+
+
+def count(session: Session, statement: Select[Any], most: int = MOST_COUNTED) -> int | None:
+    """How many rows there are; none for more than *most*, since counting takes longer the more they are."""
+    bounded = (
+        statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
+        .limit(most + 1)
+        .subquery()
+    )
+    found = session.scalar(select(func.count()).select_from(bounded)) or 0
+    return found if found <= most else None
+
+
+def within(
+    statement: Select[R],
+    column: InstrumentedAttribute[datetime],
+    after: datetime | None,
+    before: datetime | None,
+) -> Select[R]:
+    """Later than *after* and earlier than *before*."""
+    if after is not None:
+        statement = statement.where(column > after)
+    return statement if before is None else statement.where(column < before)

@@ -1,0 +1,28 @@
+"""Answers that are the same for everybody, kept for as long as the contract's ``x-policy`` says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+
+from api.infra import cache
+from api.web import context
+from api.web.pagination import Asked, Json
+
+
+def public_list(group: str, wanted: Asked, fill: Callable[[], Json]) -> Json:
+    """A part of a list. Only what the contract names tells one from another."""
+    place = f"page:{wanted.page}" if wanted.page else f"after:{wanted.window.after}"
+    rest = urlencode({"path": request.path, **dict(sorted(wanted.given.items()))})
+    return public(group, f"{place}:size:{wanted.window.size}:{rest}", fill)
+
+
+def public(group: str, rest: str, fill: Callable[[], Json]) -> Json:
+    """Never to be called for what only some may see."""
+    found: dict[str, Any] = cache.cache().remembered(
+        group, rest, context.operation().policy.cache, fill
+    )
+    return found

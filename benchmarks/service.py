@@ -1,0 +1,124 @@
+"""The service as it is deployed: gunicorn with its settings, limits on, logs to a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import psycopg2
+
+from api.commands.seed import PASSWORD
+from scripts.embedded import scratch_home, servers
+from scripts.home import ROOT, Refused
+from scripts.process import free_port, spawn, stop
+from scripts.service import PROGRAMS, Watched, await_ready
+
+SCALE = "1000000"
+"""Times the limits: they are checked and counted as ever, and never reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    url: str
+    home: Path
+    log: Path
+    database_url: str
+    redis_url: str
+    posts: int
+    seeded_in: float
+    """Seconds."""
+    load: float
+    """Of the machine, in the minute before."""
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        connection = psycopg2.connect(self.database_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+        connection.close()
+        return found
+
+    def ask(self, path: str, body: dict[str, str] | None = None) -> Any:
+        """The ``data`` of an answer. Raises ``OSError`` for a refusal."""
+        sent = None if body is None else json.dumps(body).encode()
+        request = Request(self.url + path, sent, {"Content-Type": "application/json"})  # noqa: S310 - our own
+        with urlopen(request, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def token(self, number: int) -> str:
+        """Of the person with that number; it lasts for 15 minutes."""
+        who = {"email": f"demo_{number}@example.com", "password": PASSWORD}
+        return str(self.ask("/api/v1/auth/login", who)["access_token"])
+
+    def refusals(self) -> list[str]:
+        """The lines of the access log that tell of no success."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return [line for line in lines if '"status": ' in line and '"status": 2' not in line]
+
+
+@contextmanager
+def running(posts: int) -> Iterator[Target]:
+    """The service, with so many posts; thrown away afterwards."""
+    load, _, _ = os.getloadavg()
+    with scratch_home() as home, servers(home) as stores:
+        port = free_port()
+        environment = {
+            "ENVIRONMENT": "production",
+            "DATABASE_URL": stores.database_url,
+            "REDIS_URL": stores.redis_url,
+            "JWT_SECRET_KEY": secrets.token_hex(32),
+            "PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "RATE_LIMIT_SCALE": SCALE,
+            "BIND": "127.0.0.1",
+            "PORT": str(port),
+            "PATH": os.environ["PATH"],
+        }
+        _madang(environment, "release")
+        started = time.monotonic()
+        # Demo data is refused in production, with good reason.
+        _madang(
+            environment | {"ENVIRONMENT": "test"}, "seed", "--profile=large", f"--posts={posts}"
+        )
+        target = Target(
+            url=environment["PUBLIC_URL"],
+            home=home,
+            log=home / "gunicorn.log",
+            database_url=stores.database_url,
+            redis_url=stores.redis_url,
+            posts=posts,
+            seeded_in=time.monotonic() - started,
+            load=load,
+        )
+        with _gunicorn(environment, target.log):
+            yield target
+
+
+def _madang(environment: dict[str, str], *arguments: str) -> None:
+    done = subprocess.run(
+        [PROGRAMS / "madang", *arguments], cwd=ROOT, env=environment, stdout=sys.stderr, check=False
+    )
+    if done.returncode:
+        raise Refused(f"madang {arguments[0]} failed (exit status {done.returncode})")
+
+
+@contextmanager
+def _gunicorn(environment: dict[str, str], log: Path) -> Iterator[None]:
+    line: list[str | Path] = [PROGRAMS / "gunicorn", "-c", "scripts/gunicorn.conf.py", "wsgi:app"]
+    with log.open("wb") as output:
+        process = spawn(line, last_signal=signal.SIGQUIT, output=output, cwd=ROOT, env=environment)
+    try:
+        await_ready(Watched("gunicorn", process, log), environment)
+        yield
+    finally:
+        stop(process, signal.SIGTERM, patience=30)

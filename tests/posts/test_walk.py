@@ -1,0 +1,121 @@
+"""A walk by cursor shows everything that stays, once, whatever comes and goes meanwhile."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
+
+from api.app import App
+from api.infra.actor import anonymous
+from api.infra.db import db
+from api.infra.paging import Key, Window
+from api.models import Post
+from api.posts import service
+from tests.people import Person
+
+Query = Callable[..., list[tuple[object, ...]]]
+READER = anonymous("ip", "id")
+INSERT = """
+INSERT INTO posts (id, author_id, title, body, is_published, published_at, created_at)
+SELECT gen_random_uuid(), :author, :title, 'a body', true, moment, moment
+FROM (SELECT now() - floor(random() * :moments) * interval '1 second' AS moment
+      FROM generate_series(1, :number)) drawn
+RETURNING id
+"""
+"""Some moments are drawn more than once."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sort", ["-published_at", "created_at"])
+def test_among_a_hundred_thousand(app: App, ada: Person, query: Query, sort: str) -> None:
+    query("SET LOCAL statement_timeout = 0; " + INSERT, **drawn(ada, "stays", 100_000))
+    finished = Event()
+
+    with ThreadPoolExecutor(2) as pool:
+        crowd = [pool.submit(come_and_go, app, ada, finished, seed) for seed in (1, 2)]
+        try:
+            seen = walk(app, sort, size=100)
+        finally:
+            finished.set()
+        changes = [each.result() for each in crowd]
+
+    stayed = {post_id for [post_id] in query("SELECT id FROM posts WHERE title = 'stays'")}
+    assert min(changes) > 10
+    assert len(stayed) < 100_000  # some of them went
+    assert stayed <= seen.keys()
+    assert set(seen.values()) == {1}
+
+
+@pytest.mark.parametrize("sort", ["-published_at", "published_at", "created_at", "relevance"])
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_among_a_few_of_the_same_moments(
+    app: App, ada: Person, query: Query, sort: str, size: int
+) -> None:
+    """Between any two parts, something comes and something goes."""
+    query(INSERT, **drawn(ada, "stays", 30, moments=5))
+    query(INSERT, **drawn(ada, "goes", 30, moments=5))
+
+    def between() -> None:
+        query(INSERT, **drawn(ada, "comes", 2, moments=5))
+        query("DELETE FROM posts WHERE id IN (SELECT id FROM posts WHERE title = 'goes' LIMIT 2)")
+
+    seen = walk(app, sort, size=size, between=between, q="body" if sort == "relevance" else None)
+
+    stayed = {post_id for [post_id] in query("SELECT id FROM posts WHERE title = 'stays'")}
+    assert stayed <= seen.keys()
+    assert set(seen.values()) == {1}
+
+
+def walk(
+    app: App,
+    sort: str,
+    *,
+    size: int,
+    between: Callable[[], None] = lambda: None,
+    q: str | None = None,
+) -> Counter[UUID]:
+    """How often each post was shown."""
+    seen: Counter[UUID] = Counter()
+    after: Key | None = ()
+    while after is not None:
+        with app.flask.app_context():
+            part = service.listed(
+                db.session(), READER, window=Window(size, after=after), sort=sort, q=q
+            )
+            seen.update(post.id for post in part.items)
+            after = part.end
+        between()
+    return seen
+
+
+def come_and_go(app: App, ada: Person, finished: Event, seed: int) -> int:
+    """How often posts came and went until it was finished."""
+    chance = random.Random(seed)
+    changes = 0
+    with app.flask.app_context():
+        while not finished.is_set():
+            session = db.session()
+            session.execute(text(INSERT), drawn(ada, "comes", 20))
+            _go(session, chance)
+            session.commit()
+            changes += 1
+    return changes
+
+
+def _go(session: Session, chance: random.Random) -> None:
+    from_here = UUID(int=chance.getrandbits(128))
+    some = select(Post.id).where(Post.id > from_here).limit(20).with_for_update(skip_locked=True)
+    gone = delete(Post).where(Post.id.in_(some))
+    session.execute(gone.execution_options(synchronize_session=False))
+
+
+def drawn(author: Person, title: str, number: int, moments: int = 50_000) -> dict[str, object]:
+    return {"author": author.id, "title": title, "number": number, "moments": moments}
