@@ -54,9 +54,21 @@ class TestCreateComment:
         refused = client.post(f"{draft}/comments", json={"body": "b"}, headers=bob.auth)
 
         assert refused.status_code == 404
-        assert client.get(comment, headers=bob.auth).status_code == 404
         assert client.get(f"{draft}/comments").status_code == 404
         assert client.get(comment, headers=ada.auth).status_code == 200
+
+
+class TestGetComment:
+    def test_is_seen_by_whoever_sees_its_post(
+        self, client: TestClient, ada: Person, bob: Person
+    ) -> None:
+        published = say(client, write(client, ada), bob, "Well said")
+        hidden = say(client, write(client, ada, is_published=False), ada)
+
+        assert client.get(published).json()["data"]["body"] == "Well said"
+        assert client.get(hidden, headers=ada.auth).status_code == 200
+        for headers in ({}, bob.auth):
+            assert client.get(hidden, headers=headers).status_code == 404
 
 
 class TestListComments:

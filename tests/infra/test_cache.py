@@ -5,32 +5,24 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
-from prometheus_client import REGISTRY
 from redis import Redis
 
 from api.app import App
 from api.errors import Forbidden
-from api.infra import losses
-from api.infra.cache import EPOCH, POSTS, Flights, PublicCache, forget
+from api.infra.cache import EPOCH, POSTS, PublicCache, forget
 from api.infra.db import db, transactional
-from scripts import embedded
 from scripts.process import wait_for
 from tests.auth.flows import at_once
-from tests.infra.link import Link, closed_port, link, silence
+from tests.infra.caches import A_LIST, A_PROFILE, PAGE, PATIENCE, PROFILE, Process, sample, stored
+from tests.infra.link import closed_port
 
-PROFILE = "user:profile:01a20547-abc9-7556-b949-68714accd4b0"
-PAGE = "page:1:size:20"
-A_LIST, A_PROFILE = (POSTS, PAGE), (PROFILE, "")
-PATIENCE = 10.0
 NOT_OURS = {
     "a pickle": pickle.dumps({"answer": 1}),
     "a pickle of the stock serializer": b"!" + pickle.dumps({"answer": 1}),
@@ -43,91 +35,9 @@ NOT_OURS = {
 }
 
 
-class Source:
-    """Where an answer comes from: what is true now, and how often that was asked."""
-
-    def __init__(self) -> None:
-        self.truth, self.asked = 0, 0
-
-    def __call__(self) -> dict[str, int]:
-        self.asked += 1
-        return {"truth": self.truth}
-
-
-class Process:
-    """One of several, as it reads and writes one answer."""
-
-    def __init__(self, url: str, source: Source, group: str = POSTS, rest: str = PAGE) -> None:
-        self.cache, self.source = PublicCache(Flask(__name__), url), source
-        self.group, self.rest = group, rest
-
-    def read(self, fill: Callable[[], Any] | None = None) -> Any:
-        answer = self.cache.remembered(self.group, self.rest, 60, fill or self.source)
-        return answer["truth"]
-
-    def write(self) -> int:
-        self.source.truth += 1
-        self.cache.forget(self.group)
-        return self.source.truth
-
-    def keeps(self) -> bool:
-        """Whether the second of two readers is told what the first one was; both are told the truth."""
-        assert self.read() == self.source.truth
-        asked = self.source.asked
-        assert self.read() == self.source.truth
-        return self.source.asked == asked
-
-
-@pytest.fixture
-def empty(redis: Redis) -> None:
-    redis.flushdb()
-
-
-@pytest.fixture(params=[A_LIST, A_PROFILE], ids=["list", "profile"])
-def kind(request: pytest.FixtureRequest) -> tuple[str, str]:
-    found: tuple[str, str] = request.param
-    return found
-
-
-@pytest.fixture
-def start(environment: dict[str, str], empty: None, kind: tuple[str, str]) -> Callable[[], Process]:
-    """Starts processes that share the source and Redis, and nothing else."""
-    source = Source()
-    return lambda: Process(environment["REDIS_URL"], source, *kind)
-
-
-@pytest.fixture
-def process(start: Callable[[], Process]) -> Process:
-    return start()
-
-
-@pytest.fixture
-def wire(environment: dict[str, str], empty: None) -> Iterator[Link]:
-    address = urlsplit(environment["REDIS_URL"])
-    with link(address.hostname or "", address.port or 6379) as found:
-        yield found
-
-
-@pytest.fixture
-def behind(environment: dict[str, str], wire: Link, process: Process) -> Process:
-    """A process whose way to Redis can be cut; otherwise like those that ``start`` starts."""
-    parts = urlsplit(environment["REDIS_URL"])
-    at = parts.netloc.rpartition("@")
-    url = parts._replace(netloc=f"{''.join(at[:2])}127.0.0.1:{wire.port}").geturl()
-    return Process(url, process.source, process.group, process.rest)
-
-
-def stored(redis: Redis) -> dict[str, Any]:
-    return {key.decode(): redis.get(key) for key in redis.scan_iter()}
-
-
 def key_of(redis: Redis, end: str) -> str:
     [key] = [key for key in stored(redis) if key.endswith(end)]
     return key
-
-
-def sample(name: str, **labels: str) -> float:
-    return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
 def crowd(cache: PublicCache) -> int:
@@ -347,130 +257,3 @@ class TestAtOnce:
 
         assert process.keeps()
         assert process.source.asked == 1
-
-    def test_nothing_is_left_of_a_flight(self) -> None:
-        flights = Flights()
-
-        with flights.alone("a") as first, flights.alone("b") as second:
-            assert first
-            assert second
-        with pytest.raises(Forbidden), flights.alone("a"):
-            raise Forbidden()
-
-        assert flights._waiting == {}
-
-
-class TestWithoutRedis:
-    @pytest.fixture(params=["refused", "silent"])
-    def gone(self, request: pytest.FixtureRequest, kind: tuple[str, str]) -> Iterator[Process]:
-        with silence() as port:
-            at = closed_port() if request.param == "refused" else port
-            yield Process(f"redis://127.0.0.1:{at}/0", Source(), *kind)
-
-    def test_everybody_is_told_the_truth_and_one_call_fails(self, gone: Process) -> None:
-        before = sample("redis_failures_total", use="cache")
-
-        for _ in range(20):
-            assert not gone.keeps()
-            assert gone.write() == gone.read()
-
-        assert sample("redis_failures_total", use="cache") == before + 1
-
-    def test_a_full_one_refuses_and_nobody_minds(self, redis: Redis, process: Process) -> None:
-        assert process.keeps()
-        limits: Any = redis.config_get("maxmemory*")
-        redis.config_set("maxmemory-policy", "noeviction")
-        redis.config_set("maxmemory", 1)
-        try:
-            for _ in range(5):
-                assert process.write() == process.read()
-        finally:
-            for name in ("maxmemory", "maxmemory-policy"):
-                redis.config_set(name, limits[name])
-
-        assert wait_for(process.keeps, PATIENCE)
-
-
-class TestWhenRedisGoesAndComes:
-    def test_nothing_kept_before_is_believed_and_then_it_is_used_again(
-        self, behind: Process, process: Process, wire: Link
-    ) -> None:
-        assert behind.keeps()
-        wire.cut()
-        new = behind.write()
-        assert [behind.read() for _ in range(3)] == [new] * 3
-        wire.mend()
-
-        assert wait_for(behind.keeps, PATIENCE)
-        assert process.read() == new
-
-    @pytest.mark.parametrize("kind", [A_LIST])
-    def test_a_writer_always_reads_its_own_write(self, behind: Process, wire: Link) -> None:
-        """However loss, return and write fall together."""
-
-        def cut_and_mend() -> None:
-            for _ in range(5):
-                wire.cut()
-                wire.mend()
-                wait_for(lambda: behind.cache._trusted == losses.word(), 1)
-
-        thread = Thread(target=cut_and_mend)
-        thread.start()
-        try:
-            while thread.is_alive():
-                assert behind.write() == behind.read()
-        finally:
-            thread.join()
-
-        assert wait_for(behind.keeps, PATIENCE)
-
-    def test_a_write_that_is_missed_while_the_epoch_is_on_its_way_is_not_forgotten(
-        self, behind: Process, process: Process, wire: Link, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Others believe the new epoch already, and its sender has not heard that it arrived."""
-        store, missed = behind.cache._store.set, list[int]()
-
-        def arrive(key: str, *rest: Any) -> Any:
-            answer = store(key, *rest)
-            if key == EPOCH and not missed:
-                process.read()
-                missed.append(behind.write())
-            return answer
-
-        assert behind.keeps()
-        wire.cut()
-        behind.write()
-        monkeypatch.setattr(behind.cache._store, "set", arrive)
-        wire.mend()
-
-        assert wait_for(lambda: bool(missed) and behind.cache._trusted == losses.word(), PATIENCE)
-        assert process.read() == missed[0]
-
-    def test_a_server_that_loaded_what_it_once_saved_brings_nothing_back(
-        self, behind: Process, redis: Redis, wire: Link
-    ) -> None:
-        """It was killed and started between two calls, so no call failed."""
-        assert behind.keeps()
-        saved = stored(redis)
-        new = behind.write()
-        wire.cut()
-        with embedded.scratch_home() as home, embedded.servers(home, database=False) as servers:
-            with Redis.from_url(servers.redis_url) as restarted:
-                for key, value in saved.items():
-                    restarted.set(key, value)
-                restarted.config_set("requirepass", redis.get_connection_kwargs()["password"])
-            wire._target = ("127.0.0.1", urlsplit(servers.redis_url).port or 0)
-            wire.mend()
-
-            assert behind.read() == new
-            assert wait_for(behind.keeps, PATIENCE)
-
-    def test_who_starts_meanwhile_does_not_believe_what_was_kept(
-        self, behind: Process, start: Callable[[], Process], wire: Link
-    ) -> None:
-        """The one process that knows of the loss was replaced before it could tell."""
-        assert start().keeps()
-        wire.cut()
-        new = behind.write()
-
-        assert start().read() == new

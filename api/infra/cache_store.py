@@ -1,0 +1,44 @@
+"""Flask-Caching's Redis, holding JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from cachelib.serializers import BaseSerializer
+from flask import Flask
+from flask_caching import Cache as FlaskCaching
+from flask_caching.backends.base import BaseCache
+from flask_caching.backends.rediscache import RedisCache
+
+from api.infra import redis
+
+
+def open_store(flask: Flask, redis_url: str, greet: Callable[[Any], None]) -> BaseCache:
+    """*greet* is called with each new connection."""
+    config = {
+        "CACHE_TYPE": f"{__name__}.{JsonRedisCache.__name__}",
+        "CACHE_REDIS_URL": redis_url,
+        "CACHE_OPTIONS": redis.options() | {"redis_connect_func": greet},
+        "CACHE_KEY_PREFIX": "",
+    }
+    with flask.app_context():
+        return FlaskCaching(flask, config=config).cache
+
+
+class Json(BaseSerializer):
+    """Reading from Redis must not run code, as the pickles of the stock serializer would."""
+
+    def dumps(self, value: Any, *_: Any) -> bytes:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def loads(self, bvalue: bytes | None) -> Any:
+        try:
+            return None if bvalue is None else json.loads(bvalue)
+        except (ValueError, RecursionError):
+            return None
+
+
+class JsonRedisCache(RedisCache):
+    serializer: Any = Json()
