@@ -93,6 +93,12 @@ class Conflict(DomainError):
     message = "This conflicts with what is stored."
 
 
+class PreconditionFailed(DomainError):
+    status = HTTPStatus.PRECONDITION_FAILED
+    code = "PRECONDITION_FAILED"
+    message = "This was changed since. Read it again, then decide."
+
+
 class PayloadTooLarge(DomainError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "PAYLOAD_TOO_LARGE"

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from api.audit import service as audit
 from api.comments import policy, queries
 from api.errors import Forbidden, NotFound, TokenInvalid
-from api.infra import db_errors
+from api.infra import db_errors, versions
 from api.infra.actor import Actor
 from api.infra.paging import Part, Window
+from api.infra.versions import Seen
 from api.models import Comment
 from api.models.comment import AUTHOR
 from api.posts import policy as post_policy
@@ -59,20 +60,23 @@ def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Comme
     return get(session, actor, comment_id=comment.id)
 
 
-def update(session: Session, actor: Actor, *, comment_id: UUID, body: str) -> Comment:
-    """Raises ``CommentNotFound``, or ``Forbidden`` for a comment of somebody else."""
+def update(
+    session: Session, actor: Actor, *, comment_id: UUID, body: str, seen: Seen = None
+) -> Comment:
+    """Raises ``CommentNotFound``, ``Forbidden`` for a comment of somebody else, or ``PreconditionFailed``."""
     if not policy.may_edit(actor, get(session, actor, comment_id=comment_id)):
         raise Forbidden()
     comment = queries.hold(session, comment_id)
     if comment is None:
         raise CommentNotFound()
+    versions.require(comment, seen)
     comment.body = body
     session.flush()
     return get(session, actor, comment_id=comment_id)
 
 
-def delete(session: Session, actor: Actor, *, comment_id: UUID) -> None:
-    """Raises ``CommentNotFound``, or ``Forbidden`` for who may not."""
+def delete(session: Session, actor: Actor, *, comment_id: UUID, seen: Seen = None) -> None:
+    """Raises ``CommentNotFound``, ``Forbidden`` for who may not, or ``PreconditionFailed``."""
     post_id = get(session, actor, comment_id=comment_id).post_id
     post = posts.hold(session, actor, post_id=post_id)
     comment = queries.hold(session, comment_id)
@@ -80,6 +84,7 @@ def delete(session: Session, actor: Actor, *, comment_id: UUID) -> None:
         raise CommentNotFound()
     if not policy.may_delete(actor, comment, post):
         raise Forbidden()
+    versions.require(comment, seen)
     posts.count_comments(session, post_id=post_id, number=-1)
     if comment.author_id != actor.user_id:
         audit.record(session, actor, "sensitive_delete", target=("comment", comment.id))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Text, Uuid, func
+from sqlalchemy import BigInteger, DateTime, Text, Uuid, func, text
 from sqlalchemy.orm import mapped_column
 
 from api.infra.ids import new_id
@@ -21,3 +21,7 @@ Updated = Annotated[
     datetime,
     mapped_column(DateTime(timezone=True), server_default=func.now(), onupdate=func.now()),
 ]
+Version = Annotated[
+    int, mapped_column(BigInteger, server_default="1", onupdate=text("version + 1"))
+]
+"""Moves whenever ``updated_at`` does: with what people wrote, and with no counter."""

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from api.infra.db import Base
-from api.models.columns import Created, Id, String, Updated
+from api.models.columns import Created, Id, String, Updated, Version
 from api.models.user import User
 
 AUTHOR = "fk_comments_author_id"
@@ -29,5 +29,6 @@ class Comment(Base):
     body: Mapped[String]
     created_at: Mapped[Created]
     updated_at: Mapped[Updated]
+    version: Mapped[Version]
 
     author: Mapped[User | None] = relationship(lazy="raise")

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from api.infra.db import Base
-from api.models.columns import Counter, Created, Id, String, Time, Updated
+from api.models.columns import Counter, Created, Id, String, Time, Updated, Version
 from api.models.user import User
 
 AUTHOR = "fk_posts_author_id"
@@ -73,6 +73,7 @@ class Post(Base):
     comment_count: Mapped[Counter]
     created_at: Mapped[Created]
     updated_at: Mapped[Updated]
+    version: Mapped[Version]
 
     # Loading is a decision of the query, never an accident of the answer.
     author: Mapped[User] = relationship(lazy="raise")

@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from api.infra.db import Base
-from api.models.columns import Counter, Created, Id, String, Updated
+from api.models.columns import Counter, Created, Id, String, Updated, Version
 
 
 class User(Base):
@@ -34,6 +34,7 @@ class User(Base):
     post_count: Mapped[Counter]
     created_at: Mapped[Created]
     updated_at: Mapped[Updated]
+    version: Mapped[Version]
 
 
 BY_EMAIL = Index(

@@ -14,6 +14,7 @@ from api.posts import service
 from api.posts.schemas import PostSchema
 from api.users import service as users
 from api.web.caching import public_list
+from api.web.conditional import seen_versions
 from api.web.identity import current_actor
 from api.web.pagination import Asked, Json, asked, listed, paged
 from api.web.respond import created, no_content, ok
@@ -37,20 +38,24 @@ def list_user_posts(id: str, **given: Any) -> Response:
 
 def create_post(body: dict[str, Any]) -> Response:
     post = service.create(db.session(), current_actor(), **body)
-    return created(_post.dump(post), location=f"{request.path}/{post.id}")
+    location = f"{request.path}/{post.id}"
+    return created(_post.dump(post), location=location, version=post.version)
 
 
 def get_post(id: str) -> Response:
-    return ok(_post.dump(service.get(db.session(), current_actor(), post_id=UUID(id))))
+    post = service.get(db.session(), current_actor(), post_id=UUID(id))
+    return ok(_post.dump(post), version=post.version)
 
 
 def update_post(id: str, body: dict[str, Any]) -> Response:
-    post = service.update(db.session(), current_actor(), post_id=UUID(id), changes=body)
-    return ok(_post.dump(post))
+    post = service.update(
+        db.session(), current_actor(), post_id=UUID(id), changes=body, seen=seen_versions()
+    )
+    return ok(_post.dump(post), version=post.version)
 
 
 def delete_post(id: str) -> Response:
-    service.delete(db.session(), current_actor(), post_id=UUID(id))
+    service.delete(db.session(), current_actor(), post_id=UUID(id), seen=seen_versions())
     return no_content()
 
 

@@ -120,7 +120,11 @@ def add_to_comment_count(session: Session, post_id: UUID, number: int) -> None:
     statement = (
         update(Post)
         .where(Post.id == post_id)
-        .values(comment_count=Post.comment_count + number, updated_at=Post.updated_at)
+        .values(
+            comment_count=Post.comment_count + number,
+            updated_at=Post.updated_at,
+            version=Post.version,
+        )
         .execution_options(synchronize_session=False)
     )
     session.execute(statement)
@@ -131,7 +135,9 @@ def add_to_post_count(session: Session, user_id: UUID, number: int) -> None:
     statement = (
         update(User)
         .where(User.id == user_id)
-        .values(post_count=User.post_count + number, updated_at=User.updated_at)
+        .values(
+            post_count=User.post_count + number, updated_at=User.updated_at, version=User.version
+        )
         .execution_options(synchronize_session=False)
     )
     session.execute(statement)

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from api.audit import service as audit
 from api.errors import Forbidden, NotFound, TokenInvalid
-from api.infra import db_errors
+from api.infra import db_errors, versions
 from api.infra.actor import Actor
 from api.infra.cache import POSTS, forget, profile
 from api.infra.paging import Part, Window
+from api.infra.versions import Seen
 from api.models import Post, User
 from api.models.post import AUTHOR
 from api.posts import policy, queries
@@ -106,14 +107,22 @@ def create(
     return get(session, actor, post_id=post.id)
 
 
-def update(session: Session, actor: Actor, *, post_id: UUID, changes: Mapping[str, Any]) -> Post:
+def update(
+    session: Session,
+    actor: Actor,
+    *,
+    post_id: UUID,
+    changes: Mapping[str, Any],
+    seen: Seen = None,
+) -> Post:
     """Set ``title``, ``body`` or ``is_published``; turning the last one true sets ``published_at``.
 
-    Raises ``PostNotFound``, or ``Forbidden`` for a post of somebody else.
+    Raises ``PostNotFound``, ``Forbidden`` for a post of somebody else, or ``PreconditionFailed``.
     """
     post = hold(session, actor, post_id=post_id)
     if not policy.may_edit(actor, post):
         raise Forbidden()
+    versions.require(post, seen)
     was_published = post.is_published
     for name, value in changes.items():
         setattr(post, name, value)
@@ -126,11 +135,12 @@ def update(session: Session, actor: Actor, *, post_id: UUID, changes: Mapping[st
     return get(session, actor, post_id=post_id)
 
 
-def delete(session: Session, actor: Actor, *, post_id: UUID) -> None:
-    """With its comments. Raises ``PostNotFound``, or ``Forbidden`` for who may not."""
+def delete(session: Session, actor: Actor, *, post_id: UUID, seen: Seen = None) -> None:
+    """With its comments. Raises ``PostNotFound``, ``Forbidden`` for who may not, or ``PreconditionFailed``."""
     post = hold(session, actor, post_id=post_id)
     if not policy.may_delete(actor, post):
         raise Forbidden()
+    versions.require(post, seen)
     if post.is_published:
         _count(session, post.author_id, -1)
     if post.author_id != actor.user_id:

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from api.audit import service as audit
 from api.errors import Conflict, Forbidden, NotFound, TokenInvalid
-from api.infra import db_errors, passwords
+from api.infra import db_errors, passwords, versions
 from api.infra.actor import Actor, Role
 from api.infra.cache import POSTS, forget, profile
 from api.infra.paging import Part, Window
+from api.infra.versions import Seen
 from api.models import User
 from api.models.user import UNIQUE_EMAIL, UNIQUE_USERNAME
 from api.posts import service as posts
@@ -102,12 +103,20 @@ def matching(session: Session, *, window: Window, **filters: Any) -> Part[User]:
     return queries.newest(session, queries.Filter(**filters), window)
 
 
-def update(session: Session, actor: Actor, *, user_id: UUID, changes: Mapping[str, Any]) -> User:
+def update(
+    session: Session,
+    actor: Actor,
+    *,
+    user_id: UUID,
+    changes: Mapping[str, Any],
+    seen: Seen = None,
+) -> User:
     """Set ``username`` or ``bio``; what is not named stays.
 
-    Raises ``UserNotFound``, ``Forbidden`` or ``UsernameTaken``.
+    Raises ``UserNotFound``, ``Forbidden``, ``PreconditionFailed`` or ``UsernameTaken``.
     """
     user = _managed(session, actor, user_id)
+    versions.require(user, seen)
     for name, value in changes.items():
         setattr(user, name, value)
     _flush(session)
@@ -119,10 +128,10 @@ def update(session: Session, actor: Actor, *, user_id: UUID, changes: Mapping[st
     return user
 
 
-def delete(session: Session, actor: Actor, *, user_id: UUID) -> None:
+def delete(session: Session, actor: Actor, *, user_id: UUID, seen: Seen = None) -> None:
     """Remove the account with its posts and sessions; its comments lose their author.
 
-    Raises ``UserNotFound``, ``Forbidden`` or ``LastAdmin``.
+    Raises ``UserNotFound``, ``Forbidden``, ``PreconditionFailed`` or ``LastAdmin``.
     """
     if not policy.may_manage(actor, user_id):
         get(session, user_id=user_id)
@@ -137,6 +146,7 @@ def delete(session: Session, actor: Actor, *, user_id: UUID) -> None:
         raise Forbidden()
     posts.hold_all(session, author_id=user_id)
     user = _known(queries.hold(session, user_id))
+    versions.require(user, seen)
     if admins == {user.id}:
         raise LastAdmin()
     posts.lose_author(session, author=user)

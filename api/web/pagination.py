@@ -18,6 +18,7 @@ from flask import Response, request
 from api.errors import NotFound
 from api.infra.paging import Key, Part, Window
 from api.web import context
+from api.web.conditional import NO_VERSION
 from api.web.respond import ok
 from api.web.runtime import runtime
 
@@ -77,7 +78,7 @@ def listed(wanted: Asked, part: Part[T], dump: Callable[..., list[Json]]) -> Jso
 
 def paged(data: Json) -> Response:
     """A list, its ``next`` and ``prev`` once more where programs that follow RFC 8288 look for them."""
-    response = ok(data)
+    response = ok(data, version=NO_VERSION)
     if links := ", ".join(f'<{data[rel]}>; rel="{rel}"' for rel in ("next", "prev") if data[rel]):
         response.headers["Link"] = links
     return response

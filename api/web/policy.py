@@ -10,7 +10,7 @@ from connexion.resolver import Resolution, Resolver
 from flask import Response
 
 from api.infra.db import db, transactional, translated
-from api.web import context, identity
+from api.web import conditional, context, identity
 from api.web.contract import Contract, Operation
 from api.web.runtime import runtime
 
@@ -55,7 +55,10 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
         actor = identity.authenticate(db.session(), request, runtime().denied, hold=hold)
         request.actor = actor  # first, so that the log says who was refused
         identity.require(actor, operation.policy.role)
-        return handler(*args, **kwargs)
+        response = handler(*args, **kwargs)
+        if writes:
+            return response
+        return conditional.finished(response, is_public=actor.user_id is None)
 
     inner = transactional(authorized) if writes else translated()(authorized)
 

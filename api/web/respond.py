@@ -6,13 +6,17 @@ from typing import Any
 
 from flask import Response, jsonify
 
-
-def ok(data: Any) -> Response:
-    return jsonify(status="ok", data=data)
+from api.web import conditional
 
 
-def created(data: Any, *, location: str | None = None) -> Response:
-    response = ok(data)
+def ok(data: Any, *, version: int | None = None) -> Response:
+    """*version*: of what is answered; with it the answer has an ``ETag``."""
+    response = jsonify(status="ok", data=data)
+    return response if version is None else conditional.tag(response, version)
+
+
+def created(data: Any, *, location: str | None = None, version: int | None = None) -> Response:
+    response = ok(data, version=version)
     response.status_code = 201
     if location:
         response.headers["Location"] = location

@@ -36,6 +36,13 @@ FOR_SOME = {
     "delete_user",
 }
 """What not everybody may do to a thing that they may know of."""
+VERSIONED = FOR_SOME | {"update_me", "delete_me"}
+"""What somebody else may have changed meanwhile."""
+TAGGED = {
+    *("create_post", "create_comment", "update_post", "update_comment", "update_user", "update_me"),
+    *("get_openapi_json", "get_openapi_yaml"),
+}
+"""Whose answer has an ``ETag``, beside all that the API is asked for."""
 ANSWERED_AT_TIMES = {
     "Error": {"stack"},
     "AuditDetails": {"event", "reason", "from", "to", "role", "failures", "fields"},
@@ -273,7 +280,13 @@ def test_an_operation_documents_what_it_can_answer(
     expected |= {"403"} if operation["x-policy"]["role"] == "admin" else set()
     expected |= {"404"} if item.get("parameters") or has_cursor(operation) else set()
     expected |= {"409"} if name in CONFLICTS else set()
+    expected |= {"412"} if name in VERSIONED else set()
+    expected |= {"304"} if is_read(operation, item) else set()
     assert documented == expected
+
+
+def is_read(operation: dict[str, Any], item: dict[str, Any]) -> bool:
+    return "servers" not in item and item.get("get") == operation
 
 
 @every_answer
@@ -289,11 +302,10 @@ def test_an_answer_names_the_headers_that_it_always_has(
     assert {"X-Request-ID", "Cache-Control"} <= required
     assert ("Retry-After" in required) == (status in {"429", "503"})
     assert ("WWW-Authenticate" in required) == (status == "401")
-    counted = "servers" not in item and status[0] in "24"
+    counted = "servers" not in item and status[0] in "234"
     assert required & COUNTED == (COUNTED if counted else set())
-    assert ("ETag" in required) == (
-        operation["operationId"].startswith("get_openapi") and status in {"200", "304"}
-    )
+    tagged = operation["operationId"] in TAGGED or is_read(operation, item)
+    assert ("ETag" in required) == (tagged and status[0] in "23")
     sets_cookie = operation["operationId"] in {"log_in", "refresh_session", "log_out", "delete_me"}
     assert ("Set-Cookie" in required) == (sets_cookie and good)
 

@@ -89,7 +89,8 @@ class TestIndex:
         assert not CONTRACT.operations["list_posts"].needs_login
 
     def test_parameters_of_the_path_belong_to_each_operation(self) -> None:
-        assert [p["name"] for p in CONTRACT.operations["get_post"].parameters] == ["id"]
+        names = [p["name"] for p in CONTRACT.operations["get_post"].parameters]
+        assert names == ["id", "If-None-Match"]
 
     def test_connexion_gets_what_stands_below_the_base_path(self) -> None:
         paths = CONTRACT.for_connexion()["paths"]
