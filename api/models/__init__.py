@@ -2,6 +2,7 @@
 
 from api.models.audit_log import AuditLog
 from api.models.comment import Comment
+from api.models.idempotency_key import IdempotencyKey
 from api.models.login_failure import LoginFailure
 from api.models.login_session import LoginSession
 from api.models.post import Post
@@ -12,6 +13,7 @@ from api.models.user import User
 __all__ = [
     "AuditLog",
     "Comment",
+    "IdempotencyKey",
     "LoginFailure",
     "LoginSession",
     "Post",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from api.infra.paging import Order, Part, Window, counted, within
-from api.models import LoginSession, User
+from api.models import IdempotencyKey, LoginSession, User
 
 ADMINS = 0x4D414442
 """Of PostgreSQL's advisory locks, the one for who is an administrator ("MADB")."""
@@ -106,3 +106,8 @@ def newest(session: Session, wanted: Filter, window: Window) -> Part[User]:
     statement = wanted.narrow(select(User))
     part = Order((User.created_at, User.id)).fetch(session, statement, window)
     return counted(session, part, statement, window)
+
+
+def forget_answers(session: Session, user_id: UUID) -> None:
+    """What was kept for requests that the person might have sent again."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user_id))

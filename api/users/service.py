@@ -150,6 +150,7 @@ def delete(session: Session, actor: Actor, *, user_id: UUID, seen: Seen = None) 
     if admins == {user.id}:
         raise LastAdmin()
     posts.lose_author(session, author=user)
+    queries.forget_answers(session, user_id)
     session.delete(user)
     _changed(session, user)
     audit.record(session, actor, "user_deleted", target=("user", user.id))

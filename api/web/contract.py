@@ -32,6 +32,8 @@ class Policy:
     role: str
     rate_limit: tuple[str, ...] = ()
     hashes_password: bool = False
+    idempotent: bool = False
+    """Whether ``Idempotency-Key`` makes repeating safe."""
     cache: int = 0
     """Seconds that a public answer may be kept."""
 
@@ -140,7 +142,8 @@ class Contract:
         if unknown := [name for name in names if name not in self.rate_limits]:
             raise ContractError(f"{spec['operationId']} names unknown rate limits: {unknown}")
         hashes = bool(policy.get("hashes_password"))
-        return Policy(policy["role"], names, hashes, policy.get("cache", 0))
+        idempotent = bool(policy.get("idempotent"))
+        return Policy(policy["role"], names, hashes, idempotent, policy.get("cache", 0))
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

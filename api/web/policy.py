@@ -9,8 +9,9 @@ from typing import Any
 from connexion.resolver import Resolution, Resolver
 from flask import Response
 
+from api.infra.actor import Actor
 from api.infra.db import db, transactional, translated
-from api.web import conditional, context, identity
+from api.web import conditional, context, idempotency, identity
 from api.web.contract import Contract, Operation
 from api.web.runtime import runtime
 
@@ -44,21 +45,21 @@ class PolicyResolver(Resolver):  # type: ignore[misc]  # Connexion ships no type
 
 
 def enforce(operation: Operation, handler: Handler) -> Handler:
-    """Rate limits, then, in one transaction, session and role and the handler."""
+    """Rate limits, then, in one transaction, idempotency key, session and role, and the handler."""
     writes = operation.method != "GET"
     # What administrators do, and the end of an account, take locks of their own and ask again behind them.
     hold = writes and operation.policy.role != "admin" and operation.id not in ENDS_AN_ACCOUNT
 
     @wraps(handler)
     def authorized(*args: Any, **kwargs: Any) -> Response:
-        request = context.current()
-        actor = identity.authenticate(db.session(), request, runtime().denied, hold=hold)
-        request.actor = actor  # first, so that the log says who was refused
-        identity.require(actor, operation.policy.role)
+        claim = idempotency.claim(db.session(), operation)
+        actor = _admit(operation, hold=hold)
+        if claim and (answer := claim.answer()):
+            return answer
         response = handler(*args, **kwargs)
-        if writes:
-            return response
-        return conditional.finished(response, is_public=actor.user_id is None)
+        if claim:
+            claim.keep(response)
+        return response if writes else conditional.finished(response, is_public=not actor.user_id)
 
     inner = transactional(authorized) if writes else translated()(authorized)
 
@@ -68,3 +69,12 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
         return inner(*args, **kwargs)
 
     return wrapper
+
+
+def _admit(operation: Operation, *, hold: bool) -> Actor:
+    """Who is calling, if they may call this at all."""
+    request = context.current()
+    actor = identity.authenticate(db.session(), request, runtime().denied, hold=hold)
+    request.actor = actor  # first, so that the log says who was refused
+    identity.require(actor, operation.policy.role)
+    return actor

@@ -41,10 +41,13 @@ def run(environment: dict[str, str], clean: None) -> Run:
     return lines
 
 
-def said(sessions: int = 0, attempts: int = 0, audit_rows: int = 0, days: int = 365) -> str:
+def said(
+    sessions: int = 0, attempts: int = 0, answers: int = 0, audit_rows: int = 0, days: int = 365
+) -> str:
     return (
         f"Sessions that were over: {sessions}\n"
         f"Counts of failed logins that were over: {attempts}\n"
+        f"Answers kept for repeated requests: {answers}\n"
         f"Audit rows older than {days} days: {audit_rows}\n"
     )
 
@@ -55,6 +58,20 @@ def test_it_is_a_command(environment: dict[str, str], ada: Person, query: Query)
     result = CliRunner(env=environment).invoke(main, ["clean-up"])
 
     assert (result.exit_code, result.output) == (0, said(sessions=1))
+
+
+def test_answers_go_after_a_day(run: Run, query: Query) -> None:
+    for number, age in enumerate((DAY + 1, DAY - 60)):
+        query(
+            "INSERT INTO idempotency_keys (user_id, key, request_hash, created_at)"
+            " VALUES (gen_random_uuid(), :key, :hash, now() - make_interval(secs => :age))",
+            key=str(number),
+            hash=bytes(32),
+            age=age,
+        )
+
+    assert run() == said(answers=1)
+    assert query("SELECT key FROM idempotency_keys") == [("1",)]
 
 
 class TestSessions:

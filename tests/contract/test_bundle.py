@@ -281,6 +281,7 @@ def test_an_operation_documents_what_it_can_answer(
     expected |= {"404"} if item.get("parameters") or has_cursor(operation) else set()
     expected |= {"409"} if name in CONFLICTS else set()
     expected |= {"412"} if name in VERSIONED else set()
+    expected |= {"409", "422"} if operation["x-policy"].get("idempotent") else set()
     expected |= {"304"} if is_read(operation, item) else set()
     assert documented == expected
 
@@ -297,10 +298,14 @@ def test_an_answer_names_the_headers_that_it_always_has(
     required = {name for name, header in headers.items() if header["required"]}
     good = status[0] == "2"
     at_times = {"Link"} if good and operation["operationId"].startswith("list_") else set()
+    at_times |= (
+        {"Idempotency-Replayed"} if good and operation["x-policy"].get("idempotent") else set()
+    )
     at_times |= {"Set-Cookie"} if good and operation["operationId"] == "delete_user" else set()
     assert set(headers) - required == at_times
     assert {"X-Request-ID", "Cache-Control"} <= required
-    assert ("Retry-After" in required) == (status in {"429", "503"})
+    in_progress = status == "409" and operation["x-policy"].get("idempotent", False)
+    assert ("Retry-After" in required) == (status in {"429", "503"} or in_progress)
     assert ("WWW-Authenticate" in required) == (status == "401")
     counted = "servers" not in item and status[0] in "234"
     assert required & COUNTED == (COUNTED if counted else set())

@@ -46,13 +46,47 @@ class Link:
                 far = socket.create_connection(self._target)
                 self._ends += [near, far]
                 near.settimeout(None)
-                self._start(_pass_on, near, far)
-                self._start(_pass_on, far, near)
+                self._relay(near, far)
+
+    def _relay(self, near: socket.socket, far: socket.socket) -> None:
+        self._start(_pass_on, near, far)
+        self._start(_pass_on, far, near)
 
     def _start(self, target: object, *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
+
+
+class CommitTrap(Link):
+    """Once armed, it keeps PostgreSQL's answer to a COMMIT to itself."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.armed = threading.Event()
+        self.sprung = threading.Event()
+        """Set when PostgreSQL has committed and nobody knows."""
+        super().__init__(host, port)
+
+    def _relay(self, near: socket.socket, far: socket.socket) -> None:
+        mute = threading.Event()
+        self._start(self._ask, near, far, mute)
+        self._start(self._answer, far, near, mute)
+
+    def _ask(self, near: socket.socket, far: socket.socket, mute: threading.Event) -> None:
+        with suppress(OSError):
+            while data := near.recv(65_536):
+                if self.armed.is_set() and b"COMMIT" in data:
+                    mute.set()
+                far.sendall(data)
+            far.shutdown(socket.SHUT_WR)
+
+    def _answer(self, far: socket.socket, near: socket.socket, mute: threading.Event) -> None:
+        with suppress(OSError):
+            while data := far.recv(65_536):
+                if mute.is_set():
+                    self.sprung.set()
+                else:
+                    near.sendall(data)
 
 
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:

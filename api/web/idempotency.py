@@ -1,0 +1,145 @@
+"""``Idempotency-Key``: a request that is sent again happens once, and is answered as the first time.
+
+The key is written in the transaction of what it guards, so both are there or neither is: a client that lost
+the answer, or whose worker was killed, sends the same again and learns what became of it. Two at once
+wait for each other on the row. Refusals are not kept, since they changed nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Response, request
+from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from api.errors import Conflict, DomainError
+from api.infra import db_errors
+from api.models import IdempotencyKey
+from api.web import context
+from api.web.contract import Operation
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+LIFETIME = timedelta(hours=24)
+LONGEST_WAIT = 4_000
+"""Milliseconds for an equal request under way; it ends before the deadline of this one does."""
+LOCK_TIMED_OUT = "55P03"
+
+
+class RequestInProgress(Conflict):
+    code = "REQUEST_IN_PROGRESS"
+    message = "The first request with this key is still under way. Try again shortly."
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": "2"}
+
+
+class KeyReused(DomainError):
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "This key came with another request before. Use a new one for each."
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """On a key, until the transaction ends. *found*: what was kept of a request with it before."""
+
+    session: Session
+    row: ColumnElement[bool]
+    request_hash: bytes
+    found: IdempotencyKey | None
+
+    def answer(self) -> Response | None:
+        """Of the request that came before. Raises ``KeyReused`` when that was another one."""
+        if self.found is None:
+            return None
+        if self.found.request_hash != self.request_hash:
+            raise KeyReused()
+        headers = {**(self.found.headers or {}), REPLAYED: "true"}
+        return Response(self.found.body, self.found.status, headers)
+
+    def keep(self, response: Response) -> None:
+        values = {
+            "status": response.status_code,
+            "headers": {k: v for k, v in response.headers.items() if k in KEPT_HEADERS},
+            "body": response.get_data(as_text=True),
+        }
+        statement = update(IdempotencyKey).where(self.row).values(values)
+        self.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def claim(session: Session, operation: Operation) -> Claim | None:
+    """Of the request under way, if it has a key. To be asked before anything else is locked.
+
+    Raises ``RequestInProgress``.
+    """
+    key, claims = request.headers.get(HEADER), context.current().claims
+    if key is None or claims is None or not operation.policy.idempotent:
+        return None
+    row = (IdempotencyKey.user_id == claims.user_id) & (IdempotencyKey.key == key)
+    wanted = _request_hash()
+    is_new = _is_new(session, user_id=claims.user_id, key=key, request_hash=wanted)
+    found = None if is_new else session.scalars(select(IdempotencyKey).where(row)).one()
+    return Claim(session, row, wanted, found)
+
+
+def remove_old(session: Session, number: int) -> int:
+    """Up to so many that nobody can repeat any more; how many there were."""
+    old = select(IdempotencyKey.user_id, IdempotencyKey.key).where(_is_old()).limit(number)
+    rows = old.with_for_update(skip_locked=True).subquery()
+    statement = (
+        delete(IdempotencyKey)
+        .where(IdempotencyKey.user_id == rows.c.user_id, IdempotencyKey.key == rows.c.key)
+        .returning(IdempotencyKey.key)
+        .execution_options(synchronize_session=False)
+    )
+    return len(session.scalars(statement).all())
+
+
+def _is_new(session: Session, *, user_id: UUID, key: str, request_hash: bytes) -> bool:
+    """Waits for another request with the key. Takes the place of one that is too old."""
+    fresh = {"request_hash": request_hash, "created_at": func.now()}
+    statement = (
+        insert(IdempotencyKey)
+        .values(user_id=user_id, key=key, **fresh)
+        .on_conflict_do_update(
+            index_elements=["user_id", "key"],
+            set_=fresh | {"status": None, "headers": None, "body": None},
+            # Without a status: a refusal that had something to write down left it behind.
+            where=or_(IdempotencyKey.status.is_(None), _is_old()),
+        )
+        .returning(IdempotencyKey.key)
+    )
+    session.execute(
+        text(f"SET LOCAL lock_timeout = {LONGEST_WAIT}; SET LOCAL statement_timeout = 0")
+    )
+    try:
+        is_new = session.scalar(statement) is not None
+    except OperationalError as err:
+        if db_errors.sqlstate(err) == LOCK_TIMED_OUT:
+            raise RequestInProgress() from err
+        raise
+    session.execute(
+        text("SET LOCAL lock_timeout TO DEFAULT; SET LOCAL statement_timeout TO DEFAULT")
+    )
+    return is_new
+
+
+def _request_hash() -> bytes:
+    """Of what is asked for, however it was written down."""
+    asked = [request.method, request.path, context.current().body]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
+
+
+def _is_old() -> ColumnElement[bool]:
+    return IdempotencyKey.created_at < func.now() - LIFETIME
