@@ -54,6 +54,12 @@ class TokenInvalid(Unauthorized):
     challenge = 'Bearer realm="madang", error="invalid_token"'
 
 
+class KeyInvalid(Unauthorized):
+    """Unknown, expired, deleted, beside a token, or where no API key is taken."""
+
+    message = "This API key is not valid here."
+
+
 class TokenExpired(TokenInvalid):
     code = "TOKEN_EXPIRED"
     message = "This token has expired. Refresh it or log in again."

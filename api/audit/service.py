@@ -18,6 +18,7 @@ Action = Literal[
     "authn_login_successafterfail",
     "authn_login_fail",
     "authn_login_lock",
+    "authn_token_created",
     "authn_token_reuse",
     "authn_token_revoked",
     "authz_admin",

@@ -1,5 +1,6 @@
 """Every table, imported here so that Alembic sees one complete metadata."""
 
+from api.models.api_key import ApiKey
 from api.models.audit_log import AuditLog
 from api.models.comment import Comment
 from api.models.idempotency_key import IdempotencyKey
@@ -11,6 +12,7 @@ from api.models.refresh_token import RefreshToken
 from api.models.user import User
 
 __all__ = [
+    "ApiKey",
     "AuditLog",
     "Comment",
     "IdempotencyKey",

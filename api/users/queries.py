@@ -11,7 +11,7 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from api.infra.paging import Order, Part, Window, counted, within
-from api.models import IdempotencyKey, LoginSession, User
+from api.models import ApiKey, IdempotencyKey, LoginSession, User
 
 ADMINS = 0x4D414442
 """Of PostgreSQL's advisory locks, the one for who is an administrator ("MADB")."""
@@ -43,7 +43,7 @@ def lock_admins(session: Session) -> set[UUID]:
 
 
 def hold_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
-    """What the person is writing just now is finished first, and nothing more is begun.
+    """What the person is writing just now, by a session or an API key, is finished first, and nothing more is begun.
 
     Returns the sessions that are alive. To be called before the person is locked, whom their
     writes may be waiting for.
@@ -54,7 +54,10 @@ def hold_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
         .order_by(LoginSession.id)
         .with_for_update()
     )
-    return session.scalars(statement).all()
+    keys = select(ApiKey.id).where(ApiKey.user_id == user_id).order_by(ApiKey.id)
+    alive = session.scalars(statement).all()
+    session.execute(keys.with_for_update())
+    return alive
 
 
 def end_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:

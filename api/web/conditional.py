@@ -47,7 +47,7 @@ def finished(response: Response, *, is_public: bool) -> Response:
         response = _without_body(response)
     if is_public:
         response.headers["Cache-Control"] = "no-cache"
-        response.vary.add("Authorization")
+        response.vary.update(("Authorization", "X-API-Key"))
     return response
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, cast
+from uuid import UUID
 
-from api.infra.actor import Actor
+from api.infra.actor import Actor, Role
 from api.infra.tokens import AccessClaims
 from api.web.contract import Operation
 
@@ -26,6 +27,18 @@ class Bucket:
     """Seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class KeyClaims:
+    """An API key as the database knew it when the request came."""
+
+    key_id: UUID
+    user_id: UUID
+    role: Role
+    scopes: frozenset[str]
+    is_new: bool
+    """Whether nobody has written down yet that it was used in this minute."""
+
+
 @dataclass(slots=True)
 class RequestContext:
     request_id: str
@@ -36,10 +49,22 @@ class RequestContext:
     """The parsed JSON body, if one was sent."""
     claims: AccessClaims | None = None
     """What a verified access token says; its session may have ended since."""
+    api_key: str | None = None
+    """As it was sent, well formed."""
+    key: KeyClaims | None = None
+    """What is known of the API key; it may have been deleted since."""
     actor: Actor | None = None
     """Set once the session was found alive."""
     buckets: list[Bucket] = field(default_factory=list)
     """Filled when the request was charged to its rate limits, whichever part did it."""
+    shown_once: tuple[str, ...] = ()
+    """The fields of the answer that nobody is told again."""
+
+    @property
+    def user_id(self) -> UUID | None:
+        """Whom the credentials name; their session or key may have ended since."""
+        named = self.claims or self.key
+        return named.user_id if named else None
 
 
 _current: ContextVar[RequestContext] = ContextVar("request")

@@ -30,6 +30,8 @@ class ContractError(Exception):
 @dataclass(frozen=True, slots=True)
 class Policy:
     role: str
+    scope: str | None = None
+    """What an API key must be allowed to do; without it none opens the operation."""
     rate_limit: tuple[str, ...] = ()
     hashes_password: bool = False
     idempotent: bool = False
@@ -143,7 +145,14 @@ class Contract:
             raise ContractError(f"{spec['operationId']} names unknown rate limits: {unknown}")
         hashes = bool(policy.get("hashes_password"))
         idempotent = bool(policy.get("idempotent"))
-        return Policy(policy["role"], names, hashes, idempotent, policy.get("cache", 0))
+        return Policy(
+            role=policy["role"],
+            scope=policy.get("scope"),
+            rate_limit=names,
+            hashes_password=hashes,
+            idempotent=idempotent,
+            cache=policy.get("cache", 0),
+        )
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

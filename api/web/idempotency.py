@@ -12,9 +12,10 @@ import json
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
-from flask import Response, request
+from flask import Response, jsonify, request
 from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
@@ -72,7 +73,7 @@ class Claim:
         values = {
             "status": response.status_code,
             "headers": {k: v for k, v in response.headers.items() if k in KEPT_HEADERS},
-            "body": response.get_data(as_text=True),
+            "body": _without_secrets(response),
         }
         statement = update(IdempotencyKey).where(self.row).values(values)
         self.session.execute(statement.execution_options(synchronize_session=False))
@@ -83,12 +84,12 @@ def claim(session: Session, operation: Operation) -> Claim | None:
 
     Raises ``RequestInProgress``.
     """
-    key, claims = request.headers.get(HEADER), context.current().claims
-    if key is None or claims is None or not operation.policy.idempotent:
+    key, user_id = request.headers.get(HEADER), context.current().user_id
+    if key is None or user_id is None or not operation.policy.idempotent:
         return None
-    row = (IdempotencyKey.user_id == claims.user_id) & (IdempotencyKey.key == key)
+    row = (IdempotencyKey.user_id == user_id) & (IdempotencyKey.key == key)
     wanted = _request_hash()
-    is_new = _is_new(session, user_id=claims.user_id, key=key, request_hash=wanted)
+    is_new = _is_new(session, user_id=user_id, key=key, request_hash=wanted)
     found = None if is_new else session.scalars(select(IdempotencyKey).where(row)).one()
     return Claim(session, row, wanted, found)
 
@@ -139,6 +140,15 @@ def _request_hash() -> bytes:
     """Of what is asked for, however it was written down."""
     asked = [request.method, request.path, context.current().body]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
+
+
+def _without_secrets(response: Response) -> str:
+    """What is shown once is not kept either."""
+    if not (secrets := context.current().shown_once):
+        return response.get_data(as_text=True)
+    answer: Any = response.get_json()
+    answer["data"] |= dict.fromkeys(secrets)
+    return jsonify(answer).get_data(as_text=True)
 
 
 def _is_old() -> ColumnElement[bool]:

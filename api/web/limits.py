@@ -1,4 +1,4 @@
-"""Rate limits: what ``x-rate-limits`` says, charged to a person or an address.
+"""Rate limits: what ``x-rate-limits`` says, charged to a person, an API key or an address.
 
 Whatever road a request takes, it is charged here exactly once: by the policy wrapper when it reaches
 Flask, by the ASGI part when it is refused before that.
@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from uuid import UUID
 
 from limits import RateLimitItem, RateLimitItemPerSecond
 
@@ -29,12 +28,21 @@ class Limit:
     name: str
     item: RateLimitItem
     by: str
-    """``user`` or ``address``."""
+    """``user``, ``api_key`` or ``address``."""
     when: str
-    """``anonymous``, ``authenticated`` or ``always``."""
+    """``anonymous``, ``token``, ``api_key``, ``authenticated`` (either of the two) or ``always``."""
 
-    def applies_to(self, user_id: UUID | None) -> bool:
-        return self.when == "always" or (self.when == "authenticated") == (user_id is not None)
+    def applies_to(self, context: RequestContext) -> bool:
+        if self.when == "token":
+            return context.claims is not None
+        if self.when == "api_key":
+            return context.key is not None
+        return self.when == "always" or (self.when == "authenticated") == bool(context.user_id)
+
+    def key_of(self, context: RequestContext) -> str:
+        if self.by == "address":
+            return address_key(context.ip)
+        return str(context.key.key_id if self.by == "api_key" and context.key else context.user_id)
 
 
 class Limits:
@@ -54,11 +62,10 @@ class Limits:
             raise RateLimited(max(waits))
 
     def _keys(self, context: RequestContext) -> Iterator[tuple[Limit, str]]:
-        user_id = context.claims.user_id if context.claims else None
         names = context.operation.policy.rate_limit if context.operation else UNMATCHED
         for limit in map(self._limits.__getitem__, names):
-            if limit.applies_to(user_id):
-                yield limit, str(user_id) if limit.by == "user" else address_key(context.ip)
+            if limit.applies_to(context):
+                yield limit, limit.key_of(context)
 
     def _hit(self, context: RequestContext, limit: Limit, key: str) -> int:
         """Seconds to wait, 0 when the bucket is not empty."""

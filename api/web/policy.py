@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 from connexion.resolver import Resolution, Resolver
 from flask import Response
 
+from api.errors import DomainError
 from api.infra.actor import Actor
 from api.infra.db import db, transactional, translated
 from api.web import conditional, context, idempotency, identity
+from api.web.context import RequestContext
 from api.web.contract import Contract, Operation
 from api.web.runtime import runtime
 
+log = logging.getLogger(__name__)
 Handler = Callable[..., Response]
 
 ENDS_AN_ACCOUNT = {"delete_me", "delete_user"}
@@ -65,8 +70,15 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
 
     @wraps(handler)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
-        runtime().limits.charge(context.current())
-        return inner(*args, **kwargs)
+        request = context.current()
+        try:
+            _recognise(request)
+        finally:
+            runtime().limits.charge(request)  # whoever guesses keys pays as well
+        response = inner(*args, **kwargs)
+        if request.key and request.key.is_new:
+            _note_use(request.key.key_id)
+        return response
 
     return wrapper
 
@@ -76,5 +88,18 @@ def _admit(operation: Operation, *, hold: bool) -> Actor:
     request = context.current()
     actor = identity.authenticate(db.session(), request, runtime().denied, hold=hold)
     request.actor = actor  # first, so that the log says who was refused
-    identity.require(actor, operation.policy.role)
+    identity.require(actor, operation.policy)
     return actor
+
+
+@translated()
+def _recognise(request: RequestContext) -> None:
+    identity.recognise(db.session(), request)
+
+
+def _note_use(key_id: UUID) -> None:
+    """What was done stays done, whether it can be noted or not."""
+    try:
+        transactional(identity.note_use)(db.session(), key_id)
+    except DomainError as err:
+        log.warning("the use of an API key was not noted: %s", err.code)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, jsonify
 
-from api.web import conditional
+from api.web import conditional, context
 
 
 def ok(data: Any, *, version: int | None = None) -> Response:
@@ -15,8 +15,17 @@ def ok(data: Any, *, version: int | None = None) -> Response:
     return response if version is None else conditional.tag(response, version)
 
 
-def created(data: Any, *, location: str | None = None, version: int | None = None) -> Response:
-    response = ok(data, version=version)
+def created(
+    data: Any,
+    *,
+    location: str | None = None,
+    version: int | None = None,
+    shown_once: dict[str, str] | None = None,
+) -> Response:
+    """*shown_once*: more of the data, not to be kept for a repeated request."""
+    if shown_once:
+        context.current().shown_once = tuple(shown_once)
+    response = ok(data | (shown_once or {}), version=version)
     response.status_code = 201
     if location:
         response.headers["Location"] = location

@@ -8,6 +8,7 @@ import pytest
 
 from api.errors import Forbidden, Unauthorized
 from api.infra.actor import Actor, Role, anonymous
+from api.web.contract import Policy
 from api.web.identity import require
 
 
@@ -33,7 +34,7 @@ def test_anonymous_is_asked_to_log_in(role: str) -> None:
 )
 def test_a_lower_role_is_refused(role: Role, asked: str) -> None:
     with pytest.raises(Forbidden):
-        require(somebody(role), asked)
+        require(somebody(role), Policy(asked))
 
 
 @pytest.mark.parametrize(
@@ -41,5 +42,5 @@ def test_a_lower_role_is_refused(role: Role, asked: str) -> None:
     [("user", "user"), ("moderator", "user"), ("admin", "moderator"), ("admin", "admin")],
 )
 def test_the_same_or_a_higher_one_is_enough(role: Role, asked: str) -> None:
-    require(somebody(role), asked)
-    require(anonymous("local", "test"), "anyone")
+    require(somebody(role), Policy(asked))
+    require(anonymous("local", "test"), Policy("anyone"))

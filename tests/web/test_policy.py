@@ -32,16 +32,18 @@ def test_a_higher_role_may_do_what_a_lower_one_may(has: Role, needed: str) -> No
     actor = replace(anonymous("ip", "id"), role=has, user_id=user_id)
 
     if ROLES.index(has) >= ROLES.index(needed):
-        require(actor, needed)
+        require(actor, Policy(needed))
     else:
         with pytest.raises(Unauthorized if has == "anyone" else Forbidden):
-            require(actor, needed)
+            require(actor, Policy(needed))
 
 
 class TestEnforce:
     """No operation asks for more than a user, so here is one."""
 
-    ADMINS = replace(CONTRACT.operations["create_post"], policy=Policy("admin", ("user",)))
+    ADMINS = replace(
+        CONTRACT.operations["create_post"], policy=Policy("admin", rate_limit=("user",))
+    )
 
     @pytest.mark.parametrize("role", ["user", "moderator"])
     def test_whoever_lacks_the_role_is_forbidden_and_charged(
@@ -69,7 +71,7 @@ class TestEnforce:
         self, app: App, people: People, query: Query, method: str, stays: bool
     ) -> None:
         ada = people("ada")
-        operation = replace(self.ADMINS, method=method, policy=Policy("user", ("user",)))
+        operation = replace(self.ADMINS, method=method, policy=Policy("user", rate_limit=("user",)))
 
         def handler() -> Response:
             db.session.execute(text("UPDATE users SET bio = 'changed'"))

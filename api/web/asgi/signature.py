@@ -1,4 +1,4 @@
-"""Every ``Authorization`` header is checked, whatever the operation says. No I/O on this road.
+"""Every ``Authorization`` and ``X-API-Key`` is checked, whatever the operation says. No I/O on this road.
 
 It stands before the guard, so that what the guard refuses is charged to the person who sent it.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import TokenInvalid, Unauthorized
+from api.errors import KeyInvalid, TokenInvalid, Unauthorized
+from api.infra import api_keys
 from api.infra.tokens import AccessTokens
 from api.web import context
 
@@ -20,8 +21,13 @@ class Signature:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, operation = context.current(), context.operation()
-        header = None if operation.is_root else Headers(scope=scope).get("authorization")
-        if header is not None:
+        headers = Headers() if operation.is_root else Headers(scope=scope)
+        header, key = headers.get("authorization"), headers.get("x-api-key")
+        if key is not None:
+            if header is not None or not operation.policy.scope or not api_keys.KEY.fullmatch(key):
+                raise KeyInvalid()
+            request.api_key = key
+        elif header is not None:
             scheme, _, token = header.partition(" ")
             if scheme.lower() != "bearer":
                 raise TokenInvalid()
