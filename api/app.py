@@ -121,7 +121,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app = Root(app, runtime.schemas, root)
     app = Guard(app)
     app = Signature(app, runtime.tokens)
-    app = Routes(app, contract, docs.pages())
+    app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
     app = Errors(app, debug=settings.debug)
     return Entry(app, settings, lifespan=connexion)
