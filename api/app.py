@@ -28,6 +28,7 @@ from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
 from api.web import errorhandler
 from api.web.asgi import docs, probes
 from api.web.asgi.charges import ChargeRefusals
+from api.web.asgi.cors import Cors
 from api.web.asgi.deadline import Deadline
 from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
@@ -124,4 +125,6 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
     app = Errors(app, debug=settings.debug)
+    if settings.cors_origins:
+        app = Cors(app, contract, settings.cors_origins)
     return Entry(app, settings, lifespan=connexion)
