@@ -27,6 +27,7 @@ from api.infra.limiter import Counter
 from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
 from api.web import errorhandler
 from api.web.asgi import docs, probes
+from api.web.asgi.accept import Accept
 from api.web.asgi.charges import ChargeRefusals
 from api.web.asgi.cors import Cors
 from api.web.asgi.deadline import Deadline
@@ -121,6 +122,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app = Gate(app)
     app = Root(app, runtime.schemas, root)
     app = Guard(app)
+    app = Accept(app)
     app = Signature(app, runtime.tokens)
     app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
