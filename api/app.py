@@ -27,7 +27,9 @@ from api.infra.limiter import Counter
 from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
 from api.web import errorhandler
 from api.web.asgi import docs, probes
+from api.web.asgi.accept import Accept
 from api.web.asgi.charges import ChargeRefusals
+from api.web.asgi.cors import Cors
 from api.web.asgi.deadline import Deadline
 from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
@@ -120,8 +122,11 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app = Gate(app)
     app = Root(app, runtime.schemas, root)
     app = Guard(app)
+    app = Accept(app)
     app = Signature(app, runtime.tokens)
-    app = Routes(app, contract, docs.pages())
+    app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
     app = Errors(app, debug=settings.debug)
+    if settings.cors_origins:
+        app = Cors(app, contract, settings.cors_origins)
     return Entry(app, settings, lifespan=connexion)

@@ -186,13 +186,15 @@ def _is_weak(secret: str) -> bool:
 def _address_faults(settings: Settings) -> list[str]:
     faults = []
     url = urlsplit(settings.public_url if _scheme(settings.public_url) else "")
-    origin = ORIGIN.fullmatch(settings.public_url)
-    if not url.hostname or not origin or origin[3] == USUAL_PORTS[origin[1]]:
+    if not url.hostname or not _is_origin(settings.public_url):
         faults.append("PUBLIC_URL must be an origin such as https://api.example.com")
     elif settings.environment == "production" and not (settings.https or url.hostname in LOOPBACK):
         faults.append("PUBLIC_URL must be https in production")
-    if not all(
-        o.startswith(("http://", "https://")) and "*" not in o for o in settings.cors_origins
-    ):
-        faults.append("CORS_ORIGINS must list exact origins: a wildcard may not have credentials")
+    if not all(map(_is_origin, settings.cors_origins)):
+        faults.append("CORS_ORIGINS must list exact origins such as https://app.example.com")
     return faults
+
+
+def _is_origin(text: str) -> bool:
+    origin = ORIGIN.fullmatch(text)
+    return origin is not None and origin[3] != USUAL_PORTS[origin[1]]

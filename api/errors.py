@@ -91,6 +91,12 @@ class MethodNotAllowed(DomainError):
         return {"Allow": self.allowed}
 
 
+class NotAcceptable(DomainError):
+    status = HTTPStatus.NOT_ACCEPTABLE
+    code = "NOT_ACCEPTABLE"
+    message = "The answer is of a media type that Accept excludes."
+
+
 class Conflict(DomainError):
     """Something stands in the way that no schema can express."""
 

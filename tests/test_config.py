@@ -245,7 +245,14 @@ class TestProduction:
     def test_may_be_tried_on_one_machine(self, host: str) -> None:
         assert read(PUBLIC_URL=f"http://{host}:8000").public_url == f"http://{host}:8000"
 
-    @pytest.mark.parametrize("origin", ["*", "https://*.example.com", "example.com", "null"])
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            *("*", "https://*.example.com", "example.com", "null", "chrome-extension://abc"),
+            # No browser's Origin header ever equals these.
+            *("https://b.example/", "https://B.example", "https://b.example:443"),
+        ],
+    )
     def test_trusts_named_origins_alone(self, origin: str) -> None:
         [fault] = faults(CORS_ORIGINS=f"https://a.example {origin}")
 

@@ -52,6 +52,8 @@ class Operation:
     parameters: tuple[Json, ...]
     body: Json | None
     """The schema of the JSON body, if the operation takes one."""
+    offers: tuple[str, ...]
+    """The media types of its good answers; JSON where they have no body, since refusals have one."""
     needs_login: bool
     is_root: bool
     """Answered by the ASGI part alone: probes, documents."""
@@ -127,9 +129,15 @@ class Contract:
             policy=self._policy(spec),
             parameters=tuple(self._parameter(parameter) for parameter in parameters),
             body=body["content"]["application/json"]["schema"] if body else None,
+            offers=self._offers(spec["responses"]),
             needs_login={"bearerAuth": []} in security and {} not in security,
             is_root=is_root,
         )
+
+    def _offers(self, responses: Json) -> tuple[str, ...]:
+        good = [self.resolve(answer) for status, answer in responses.items() if status[0] == "2"]
+        found = {media_type: None for answer in good for media_type in answer.get("content", {})}
+        return tuple(found) or ("application/json",)
 
     def _parameter(self, node: Json) -> Json:
         parameter = self.resolve(node)

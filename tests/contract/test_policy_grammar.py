@@ -18,6 +18,7 @@ POLICY = jsonschema_rs.Draft202012Validator(GRAMMAR)
 LIMITS = jsonschema_rs.Draft202012Validator(
     {"$ref": "#/$defs/rateLimits", "$defs": GRAMMAR["$defs"]}
 )
+ERRORS = jsonschema_rs.Draft202012Validator({"$ref": "#/$defs/errors", "$defs": GRAMMAR["$defs"]})
 METHODS = ("get", "put", "post", "patch", "delete")
 BEARER: list[dict[str, list[str]]] = [{"bearerAuth": []}]
 
@@ -89,6 +90,30 @@ def test_taking_a_password_means_hashing_it(
 
 def test_the_table_of_limits_follows_the_grammar() -> None:
     LIMITS.validate(BUNDLE["x-rate-limits"])
+
+
+def test_the_table_of_errors_follows_the_grammar() -> None:
+    ERRORS.validate(BUNDLE["components"]["schemas"]["ErrorCode"]["x-errors"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": 200},
+        {"status": "404"},
+        {"meaning": ""},
+        {"meaning": "no sentence"},
+        {"remedy": None},
+        {"cause": "Something."},
+    ],
+    ids=str,
+)
+def test_a_wrong_error_is_refused(change: dict[str, Any]) -> None:
+    entry = {"status": 404, "meaning": "Nothing there.", "remedy": "Check the id."}
+
+    assert ERRORS.is_valid({"NOT_FOUND": entry})
+    assert not ERRORS.is_valid({"NOT_FOUND": entry | change})
+    assert not ERRORS.is_valid({"not found": entry})
 
 
 def test_every_limit_is_used() -> None:

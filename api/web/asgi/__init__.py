@@ -1,4 +1,4 @@
 """The outer part of a request's way: everything that must also hold for what never reaches Flask.
 
-From the outside in: entry, errors, charges, routes, signature, guard, root, gate, then Connexion.
+From the outside in: entry, cors, errors, charges, routes, signature, accept, guard, root, gate, then Connexion.
 """

@@ -1,4 +1,4 @@
-"""The contract as it is published, and two pages that show it without asking any other host."""
+"""The contract as it is published, and the pages that show it without asking any other host."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import cast
 from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 
+from api.web.asgi import error_pages
 from api.web.asgi.errors import respond
 from api.web.asgi.routes import RootHandler
 from api.web.contract import BUNDLE, Contract
@@ -25,7 +26,11 @@ PAGE_POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-HTML = "text/html; charset=utf-8"
+PAGE_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cache-Control": "no-cache",
+}
 TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -40,42 +45,46 @@ def root_handlers(contract: Contract) -> dict[str, RootHandler]:
     """By operation id: the documents that the contract itself describes."""
     as_json = json.dumps(contract.document, ensure_ascii=False, separators=(",", ":")).encode()
     return {
-        "get_openapi_yaml": _document(BUNDLE.read_bytes(), "application/yaml"),
-        "get_openapi_json": _document(as_json, "application/json"),
+        "get_openapi_yaml": _contract(BUNDLE.read_bytes(), "application/yaml"),
+        "get_openapi_json": _contract(as_json, "application/json"),
         "get_docs": _page("docs.html"),
         "get_redoc": _page("redoc.html"),
     }
 
 
-def pages() -> dict[str, RootHandler]:
+def pages(contract: Contract) -> dict[str, RootHandler]:
     """By path: what stands beside the contract, for browsers only."""
-    return {"/": _to_docs} | {ASSETS + name: _asset(path) for name, path in _assets().items()}
+    rendered = error_pages.render(contract).items()
+    errors = {path: _document(body, PAGE_HEADERS) for path, body in rendered}
+    assets = {ASSETS + name: _asset(path) for name, path in _assets().items()}
+    return {"/": _to_docs, **errors, **assets}
 
 
-def _document(body: bytes, media_type: str) -> RootHandler:
+def _contract(body: bytes, media_type: str) -> RootHandler:
+    return _document(body, {"Content-Type": media_type, "Cache-Control": "public, max-age=60"})
+
+
+def _document(body: bytes, headers: dict[str, str]) -> RootHandler:
+    """Sent anew only to those who have another one."""
     etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "public, max-age=60"}
+    headers = {"ETag": etag, **headers}
+    unchanged = {name: value for name, value in headers.items() if name != "Content-Type"}
 
     async def handler(scope: Scope, send: Send) -> None:
         asked = Headers(scope=scope).get("if-none-match", "")
         if asked == "*" or etag in asked.replace("W/", "").replace(" ", "").split(","):
-            await respond(send, 304, b"", headers)
+            await respond(send, 304, b"", unchanged)
         else:
-            await respond(send, 200, body, {"Content-Type": media_type, **headers})
+            await respond(send, 200, body, headers)
 
     return handler
 
 
 def _page(name: str) -> RootHandler:
     body = (PAGES / name).read_bytes()
-    headers = {
-        "Content-Type": HTML,
-        "Content-Security-Policy": PAGE_POLICY,
-        "Cache-Control": "no-cache",
-    }
 
     async def handler(_: Scope, send: Send) -> None:
-        await respond(send, 200, body, headers)
+        await respond(send, 200, body, PAGE_HEADERS)
 
     return handler
 
@@ -110,6 +119,7 @@ def _assets() -> dict[str, Path]:
         "logo-mini-full.svg": redoc / "images" / "redoc.svg",
         "docs.js": PAGES / "docs.js",
         "redoc.js": PAGES / "redoc.js",
+        "errors.css": PAGES / "errors.css",
     }
 
 

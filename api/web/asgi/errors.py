@@ -31,7 +31,8 @@ class Errors:
 
 async def respond(send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
     """Send one whole answer."""
-    length = [(b"content-length", str(len(body)).encode())] if status != 304 else []
+    is_bodiless = status in (204, 304)  # RFC 9110, 8.6: no length there, or that of another answer
+    length = [] if is_bodiless else [(b"content-length", str(len(body)).encode())]
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw + length})
     await send({"type": "http.response.body", "body": body})

@@ -78,7 +78,7 @@ class TestPages:
         assert " onload=" not in response.text
         assert "://" not in response.headers["Content-Security-Policy"]
 
-    @pytest.mark.parametrize("path", [path for path in pages() if path.startswith(ASSETS)])
+    @pytest.mark.parametrize("path", [path for path in pages(CONTRACT) if path.startswith(ASSETS)])
     def test_assets_say_what_they_are(self, client: TestClient, path: str) -> None:
         response = client.get(path)
 

@@ -10,7 +10,10 @@ from starlette.testclient import TestClient
 
 from tests.infra.link import closed_port
 from tests.people import Person
+from tests.spec import CONTRACT
 from tests.web.apps import serving
+from tests.web.asgi.test_errors import broken, busy, service
+from tests.web.raw import run
 from tests.web.test_errorhandler import without_posts
 
 POSTS = "/api/v1/posts"
@@ -25,6 +28,7 @@ OF_THE_API = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+TOO_COMMON = {"email": "hana@example.com", "username": "hana", "password": "password1"}
 ANSWERS: dict[int, Callable[[TestClient], httpx.Response]] = {
     200: lambda client: client.get(POSTS),
     400: lambda client: client.get(f"{POSTS}?x"),
@@ -32,9 +36,13 @@ ANSWERS: dict[int, Callable[[TestClient], httpx.Response]] = {
     403: lambda client: client.post("/api/v1/auth/logout"),
     404: lambda client: client.get("/nowhere"),
     405: lambda client: client.put(POSTS),
+    406: lambda client: client.get(POSTS, headers={"Accept": "text/html"}),
+    409: lambda client: client.post("/api/v1/auth/signup", json=TOO_COMMON),
     413: lambda client: client.post("/api/v1/auth/login", content=b" " * 65_537),
     415: lambda client: client.post("/api/v1/auth/login", content=b"{}"),
 }
+OTHERS = {201, 204, 302, 304, 412, 422, 429, 500, 503}
+"""Statuses that need more than a request, each with a test of its own."""
 
 
 def assert_safe(response: httpx.Response, status: int) -> None:
@@ -51,9 +59,27 @@ def capitalised(response: httpx.Response) -> list[tuple[str, str]]:
 
 
 class TestEveryAnswer:
+    def test_of_the_contract_is_tried(self) -> None:
+        documented = {
+            int(status)
+            for item in CONTRACT.document["paths"].values()
+            for operation in item.values()
+            if "responses" in operation
+            for status in operation["responses"]
+        }
+
+        assert {*ANSWERS, *OTHERS} == documented | {302, 405}
+
     @pytest.mark.parametrize("status", ANSWERS)
     def test_is_safe(self, client: TestClient, status: int) -> None:
         assert_safe(ANSWERS[status](client), status)
+
+    def test_also_412_and_422(self, client: TestClient, ada: Person) -> None:
+        stale = ada.auth | {"If-Match": '"7-00000000"'}
+        assert_safe(client.patch("/api/v1/users/me", json={"bio": "b"}, headers=stale), 412)
+        keyed = ada.auth | {"Idempotency-Key": "a"}
+        client.post(POSTS, json={"title": "t", "body": "b"}, headers=keyed)
+        assert_safe(client.post(POSTS, json={"title": "t", "body": "c"}, headers=keyed), 422)
 
     def test_also_201_and_204(self, client: TestClient, ada: Person) -> None:
         post = {"title": "t", "body": "b"}
@@ -75,6 +101,23 @@ class TestEveryAnswer:
         nowhere = f"postgresql://nobody@127.0.0.1:{closed_port()}/x"
         with serving(environment, DATABASE_URL=nowhere) as client:
             assert_safe(client.get(POSTS), 503)
+
+    @pytest.mark.parametrize(("status", "app"), [(500, broken), (503, busy)])
+    def test_also_what_fails_before_flask(
+        self, environment: dict[str, str], status: int, app: object
+    ) -> None:
+        response = run(service(environment, app))
+
+        assert response is not None
+        assert_safe(response, status)
+
+    @pytest.mark.parametrize("path", ["/openapi.json", "/openapi.yaml", "/docs/errors"])
+    def test_also_304(self, client: TestClient, path: str) -> None:
+        response = client.get(path, headers={"If-None-Match": "*"})
+
+        assert response.status_code == 304
+        assert ALWAYS.items() <= dict(capitalised(response)).items()
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
     def test_a_redirect_has_them_too(self, client: TestClient) -> None:
         assert_safe(client.get("/", follow_redirects=False), 302)

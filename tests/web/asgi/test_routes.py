@@ -129,7 +129,9 @@ class TestPaths:
 
 
 class TestMethods:
-    @pytest.mark.parametrize("path", [*PATHS, "/", ASSETS + "docs.js"])
+    @pytest.mark.parametrize(
+        "path", [*PATHS, "/", ASSETS + "docs.js", "/docs/errors", "/docs/errors/NOT_FOUND"]
+    )
     def test_every_other_method_is_refused_with_all_there_are(
         self, client: TestClient, path: str
     ) -> None:
