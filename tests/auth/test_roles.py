@@ -26,7 +26,7 @@ def somebody(role: Role) -> Actor:
 @pytest.mark.parametrize("role", ["user", "moderator", "admin"])
 def test_anonymous_is_asked_to_log_in(role: str) -> None:
     with pytest.raises(Unauthorized):
-        require(anonymous("local", "test"), role)
+        require(anonymous("local", "test"), Policy(role))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ API = CONTRACT.base_path
 HERE = {"X-Requested-With": "madang-test"}
 NEW_PERSON = {"email": "hana@example.com", "username": "hana_kim", "password": PASSWORD}
 COMMENT = {"body": "무슨 꽃인가요?"}
+KEY = {"name": "nightly import", "scopes": ["read"]}
 POST = {"title": "마당에 핀 꽃", "body": "The first one this year.", "is_published": True}
 
 Call = Callable[[TestClient, Person], httpx.Response]
@@ -59,6 +60,10 @@ def to_a_comment(method: str, body: dict[str, str] | None = None) -> Call:
         return client.request(method, place, json=body, headers=ada.auth)
 
     return call
+
+
+def make_key(client: TestClient, ada: Person) -> httpx.Response:
+    return client.post(f"{API}/api-keys", json=KEY, headers=ada.auth)
 
 
 def list_user_posts(client: TestClient, ada: Person) -> httpx.Response:
@@ -110,6 +115,11 @@ CALLS: dict[str, Call] = {
     "unblock_user": as_admin("POST", "/admin/users/{ada}/unblock"),
     "change_role": as_admin("PUT", "/admin/users/{ada}/role", {"role": "moderator"}),
     "list_audit_logs": as_admin("GET", "/admin/audit-logs"),
+    "list_api_keys": lambda client, ada: client.get(f"{API}/api-keys", headers=ada.auth),
+    "create_api_key": make_key,
+    "delete_api_key": lambda client, ada: client.delete(
+        f"{API}/api-keys/{make_key(client, ada).json()['data']['id']}", headers=ada.auth
+    ),
     "get_health": lambda client, _: client.get("/healthz"),
     "get_readiness": lambda client, _: client.get("/readyz"),
     "get_openapi_json": lambda client, _: client.get("/openapi.json"),

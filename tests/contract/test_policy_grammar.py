@@ -50,7 +50,9 @@ def test_a_policy_follows_the_grammar(
 def test_a_role_is_demanded_exactly_where_a_token_is(
     method: str, operation: dict[str, Any], item: dict[str, Any]
 ) -> None:
-    needs_token = operation.get("security", BUNDLE["security"]) == BEARER
+    security = operation.get("security", BUNDLE["security"])
+    needs_token = security in (BEARER, [*BEARER, {"apiKey": []}])
+    assert ({"apiKey": []} in security) == ("scope" in operation["x-policy"])
     assert (operation["x-policy"]["role"] != "anyone") == needs_token
 
 
@@ -58,9 +60,10 @@ def test_a_role_is_demanded_exactly_where_a_token_is(
 def test_the_scope_fits_the_method(
     method: str, operation: dict[str, Any], item: dict[str, Any]
 ) -> None:
-    """None under /auth, where no API key opens or ends a session, and none at the root."""
+    """None where sessions, keys or accounts begin or end, where administrators act, and at the root."""
     scope = operation["x-policy"].get("scope")
-    if operation["tags"] == ["Auth"] or "servers" in item:
+    ends_an_account = operation["operationId"] in {"delete_me", "delete_user"}
+    if operation["tags"][0] in {"Auth", "Keys", "Admin"} or ends_an_account or "servers" in item:
         assert scope is None
     else:
         assert scope == ("read" if method == "get" else "write")
@@ -75,7 +78,9 @@ def test_every_caller_of_the_api_is_limited(
     if "servers" in item:
         assert not names
     else:
-        assert "always" in counted or counted == {"anonymous", "authenticated"}
+        by_key = {"api_key"} if "scope" in operation["x-policy"] else set()
+        counted -= {"authenticated"}
+        assert "always" in counted or counted == {"anonymous", "token"} | by_key
 
 
 @every_operation

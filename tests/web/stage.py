@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,9 @@ import jwt
 from sqlalchemy import delete, func
 
 from api.app import App
+from api.infra import api_keys
 from api.infra.db import db
-from api.models import Comment, Post, User
+from api.models import ApiKey, Comment, Post, User
 from tests.conftest import SECRET
 from tests.people import PASSWORD, People, Person
 
@@ -24,6 +26,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "create_comment": {"body": "b"},
     "update_comment": {"body": "b"},
     "update_user": {"bio": "a few words"},
+    "create_api_key": {"name": "a key", "scopes": ["read"]},
     "block_user": {"reason": "for a test"},
     "change_role": {"role": "user"},
 }
@@ -60,6 +63,7 @@ class Stage:
     posts: dict[str, Thing]
     comments: dict[str, Thing]
     users: dict[str, Thing]
+    keys: dict[str, Thing]
 
 
 def set_up(app: App, people: People) -> Stage:
@@ -77,6 +81,7 @@ def set_up(app: App, people: People) -> Stage:
     with app.flask.app_context():
         posts, comments = _things(cast)
         gone = _gone(cast["host"])
+        key = _key(cast["author"])
         db.session.commit()
     users = {
         "gone": Thing(gone["user"], None, None, NOBODY),
@@ -84,7 +89,8 @@ def set_up(app: App, people: People) -> Stage:
     }
     posts["gone"] = Thing(gone["post"], None, None, NOBODY)
     comments["gone"] = Thing(gone["comment"], None, None, NOBODY)
-    return Stage({name: _headers(name, cast) for name in ACTORS}, posts, comments, users)
+    headers = {name: _headers(name, cast) for name in ACTORS}
+    return Stage(headers, posts, comments, users, {"one": key})
 
 
 def _things(cast: dict[str, Person]) -> tuple[dict[str, Thing], dict[str, Thing]]:
@@ -124,6 +130,21 @@ def _comment(author: Person, post: Post) -> Comment:
     db.session.add(comment)
     db.session.flush()
     return comment
+
+
+def _key(person: Person) -> Thing:
+    secret = api_keys.new()
+    key = ApiKey(
+        user_id=person.id,
+        name="a key",
+        hint=secret[: api_keys.HINT],
+        key_hash=api_keys.digest(secret),
+        scopes=["read"],
+        expires_at=func.now() + timedelta(days=1),
+    )
+    db.session.add(key)
+    db.session.flush()
+    return Thing(key.id, "author", None, frozenset({"author"}))
 
 
 def _gone(host: Person) -> dict[str, UUID]:

@@ -85,7 +85,7 @@ class TestIndex:
         assert create.needs_login and not sign_up.needs_login
         assert create.policy.role == "user" and not create.policy.hashes_password
         assert sign_up.policy.hashes_password
-        assert create.policy.rate_limit == ("anonymous", "user", "write")
+        assert create.policy.rate_limit == ("anonymous", "user", "api_key", "write")
         assert not CONTRACT.operations["list_posts"].needs_login
 
     def test_parameters_of_the_path_belong_to_each_operation(self) -> None:

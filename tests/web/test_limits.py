@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.errors import RateLimited
 from api.infra.tokens import AccessClaims
-from api.web.context import RequestContext
+from api.web.context import KeyClaims, RequestContext
 from api.web.limits import address_key
 from tests.people import Person
 from tests.spec import CONTRACT
@@ -184,6 +184,7 @@ class TestWindows:
         [
             ("anonymous", "list_posts"),
             ("user", "list_posts"),
+            ("api_key", "list_posts"),
             ("write", "create_post"),
             ("login", "log_in"),
             ("signup", "sign_up"),
@@ -194,13 +195,12 @@ class TestWindows:
     ) -> None:
         limit = CONTRACT.rate_limits[name]["limit"]
 
-        assert (
-            sum(1 for _ in until_refused(app, operation, logged_in=name in ("user", "write")))
-            == limit
-        )
+        assert sum(1 for _ in until_refused(app, operation, credentials=name)) == limit
 
     def test_all_limits_are_among_these(self) -> None:
-        assert set(CONTRACT.rate_limits) == {"anonymous", "user", "write", "login", "signup"}
+        assert set(CONTRACT.rate_limits) == {
+            *("anonymous", "user", "api_key", "write", "login", "signup")
+        }
 
 
 class TestScale:
@@ -242,12 +242,14 @@ def anonymous_request(operation: str = "list_posts") -> RequestContext:
     return RequestContext("r", "t", "192.0.2.1", operation=CONTRACT.operations[operation])
 
 
-def until_refused(app: App, operation: str, *, logged_in: bool) -> Iterator[None]:
+def until_refused(app: App, operation: str, *, credentials: str) -> Iterator[None]:
     """Once for each request of one caller that gets through."""
-    claims = AccessClaims(uuid4(), uuid4()) if logged_in else None
+    claims = AccessClaims(uuid4(), uuid4()) if credentials in ("user", "write") else None
+    key = KeyClaims(uuid4(), uuid4(), "user", frozenset({"read"}), is_new=False)
     with pytest.raises(RateLimited):
         for _ in range(1_000):
             context = anonymous_request(operation)
             context.claims = claims
+            context.key = key if credentials == "api_key" else None
             app.runtime.limits.charge(context)
             yield

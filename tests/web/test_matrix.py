@@ -40,7 +40,7 @@ CASES = [
 ]
 ALL_ROWS = """
     SELECT 'u' || u::text FROM users u UNION ALL SELECT 'p' || p::text FROM posts p
-    UNION ALL SELECT 'c' || c::text FROM comments c ORDER BY 1
+    UNION ALL SELECT 'k' || (k.id)::text FROM api_keys k UNION ALL SELECT 'c' || c::text FROM comments c ORDER BY 1
 """
 
 
@@ -98,8 +98,9 @@ def things(operation: Operation, stage: Stage) -> dict[str, Thing | None]:
     """What the operation can be tried on, by its state."""
     if "{id}" not in operation.path:
         return {"nothing": None}
-    [kind] = re.findall(r"/(posts|comments|users)/\{id\}", operation.path)
-    return dict({"posts": stage.posts, "comments": stage.comments, "users": stage.users}[kind])
+    [kind] = re.findall(r"/(posts|comments|users|api-keys)/\{id\}", operation.path)
+    kinds = {"posts": stage.posts, "comments": stage.comments, "users": stage.users}
+    return dict((kinds | {"api-keys": stage.keys})[kind])
 
 
 def call(
