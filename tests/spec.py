@@ -38,14 +38,14 @@ def assert_documented(response: httpx.Response) -> None:
             _assert_body(_error_schema(), response)
         return
     where = f"{method} {operation.path} {response.status_code}"
-    responses = _spec(operation)["responses"]
+    responses = spec_of(operation)["responses"]
     assert str(response.status_code) in responses, f"{where} is not documented"
     documented = CONTRACT.resolve(responses[str(response.status_code)])
     _assert_headers(documented, response, where)
     _assert_content(documented, response, where, is_head=method == "HEAD")
 
 
-def _spec(operation: Operation) -> dict[str, Any]:
+def spec_of(operation: Operation) -> dict[str, Any]:
     base = "" if operation.is_root else CONTRACT.base_path
     item = CONTRACT.document["paths"][operation.path.removeprefix(base)]
     found: dict[str, Any] = item[operation.method.lower()]
