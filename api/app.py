@@ -57,10 +57,13 @@ class App:
     runtime: Runtime
 
 
-def create_app(settings: Settings) -> App:
-    """The whole service. Raises ``ContractError`` or ``ResolverError`` on a contract without code."""
+def create_app(settings: Settings, contract: Contract | None = None) -> App:
+    """The whole service, by the published contract or by another one.
+
+    Raises ``ContractError`` or ``ResolverError`` on a contract without code.
+    """
     logging.configure(settings)
-    contract = Contract.load()
+    contract = contract or Contract.load()
     schemas = Schemas(contract)
     connexion = _connexion(contract, schemas)
     runtime = _prepare(connexion.app, contract, schemas, settings)

@@ -41,7 +41,7 @@ def assert_documented(response: httpx.Response) -> None:
             _assert_body(_error_schema(), response)
         return
     where = f"{method} {operation.path} {response.status_code}"
-    responses = _spec(operation)["responses"]
+    responses = spec_of(operation)["responses"]
     assert str(response.status_code) in responses, f"{where} is not documented"
     documented = CONTRACT.resolve(responses[str(response.status_code)])
     _assert_headers(documented, response, where)
@@ -54,7 +54,7 @@ def _is_preflight(response: httpx.Response) -> bool:
     return asked and response.request.method == "OPTIONS" and response.status_code == 204
 
 
-def _spec(operation: Operation) -> dict[str, Any]:
+def spec_of(operation: Operation) -> dict[str, Any]:
     base = "" if operation.is_root else CONTRACT.base_path
     item = CONTRACT.document["paths"][operation.path.removeprefix(base)]
     found: dict[str, Any] = item[operation.method.lower()]

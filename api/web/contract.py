@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from api.web.deprecation import Deprecation
+
 BUNDLE = Path(__file__).resolve().parents[2] / "openapi" / "bundle.yaml"
 METHODS = ("get", "post", "put", "patch", "delete")
 SEGMENT = r"[^/\n]+"
@@ -57,6 +59,7 @@ class Operation:
     needs_login: bool
     is_root: bool
     """Answered by the ASGI part alone: probes, documents."""
+    deprecation: Deprecation | None
 
 
 Route = dict[str, Operation]
@@ -76,7 +79,7 @@ class Contract:
 
     @classmethod
     def load(cls, path: Path = BUNDLE) -> Contract:
-        return cls(yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER))  # noqa: S506 - a safe one
+        return cls(read(path))
 
     def match(self, path: str) -> Route | None:
         """The operations at exactly this path: no case folding, no slashes added or removed."""
@@ -132,6 +135,7 @@ class Contract:
             offers=self._offers(spec["responses"]),
             needs_login={"bearerAuth": []} in security and {} not in security,
             is_root=is_root,
+            deprecation=self._deprecation(spec),
         )
 
     def _offers(self, responses: Json) -> tuple[str, ...]:
@@ -161,6 +165,18 @@ class Contract:
             idempotent=idempotent,
             cache=policy.get("cache", 0),
         )
+
+    @staticmethod
+    def _deprecation(spec: Json) -> Deprecation | None:
+        try:
+            return Deprecation.of(spec)
+        except ValueError as err:
+            raise ContractError(f"{spec['operationId']} {err}") from err
+
+
+def read(path: Path) -> Json:
+    document: Json = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one
+    return document
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -16,6 +16,8 @@ from tests.people import People
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = "100"
+FOLLOWED = 10
+"""Links of the contract that it walks along at least; which ones is up to the seed."""
 HTTPS = "https://madang.test"
 """So that the refresh cookie has the name that the contract gives it."""
 
@@ -39,6 +41,8 @@ def test_api_operations(seed: int, people: People, server: live.Server, tmp_path
 
     generated, passed = map(int, re.findall(r"(\d+) generated, (\d+) passed", report)[0])
     assert passed == generated > 1000, report
+    [links] = re.findall(r"API Links: +(\d+) covered", report)
+    assert int(links) >= FOLLOWED, report
     assert not re.findall(r'"status": 5\d\d', server.log.read_text())
 
 

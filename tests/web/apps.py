@@ -17,13 +17,16 @@ from api.app import App, create_app
 from api.config import Settings
 from api.infra import logging as our_logging
 from api.infra.db import db
+from api.web.contract import Contract
 from tests.spec import assert_documented
 
 
 @contextmanager
-def app_with(environment: dict[str, str], **changes: str) -> Iterator[App]:
-    """The whole service with other settings, for as long as the block lasts."""
-    app = create_app(Settings.from_env(environment | changes))
+def app_with(
+    environment: dict[str, str], contract: Contract | None = None, /, **changes: str
+) -> Iterator[App]:
+    """The whole service with other settings or contract, for as long as the block lasts."""
+    app = create_app(Settings.from_env(environment | changes), contract)
     try:
         yield app
     finally:
@@ -42,8 +45,10 @@ def client_of(app: App) -> Iterator[TestClient]:
 
 
 @contextmanager
-def serving(environment: dict[str, str], **changes: str) -> Iterator[TestClient]:
-    with app_with(environment, **changes) as app, client_of(app) as client:
+def serving(
+    environment: dict[str, str], contract: Contract | None = None, /, **changes: str
+) -> Iterator[TestClient]:
+    with app_with(environment, contract, **changes) as app, client_of(app) as client:
         yield client
 
 

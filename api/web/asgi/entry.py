@@ -17,6 +17,7 @@ from api.infra.logging import request_fields
 from api.web import context
 from api.web.asgi.client_address import client_address
 from api.web.context import Bucket, RequestContext
+from api.web.contract import Operation
 
 log = logging.getLogger("madang.access")
 
@@ -85,6 +86,7 @@ class _Answer:
                 headers.setdefault(name, value)
             headers["X-Request-ID"] = self._request.request_id
             headers.update(_rate_headers(self._request.buckets))
+            _announce_the_end(headers, self._request.operation)
             message = {**message, "headers": headers.raw}
         elif message["type"] == "http.response.body":
             if self._is_head:
@@ -115,6 +117,14 @@ def _rate_headers(buckets: list[Bucket]) -> dict[str, str]:
         "X-RateLimit-Remaining": str(tightest.remaining),
         "X-RateLimit-Reset": str(tightest.resets_in),
     }
+
+
+def _announce_the_end(headers: MutableHeaders, operation: Operation | None) -> None:
+    """A list may have links to its pages already, so this one comes beside them."""
+    if operation and operation.deprecation:
+        headers.update(operation.deprecation.headers())
+        place = f"/docs#/{operation.tag}/{operation.id}"
+        headers.append("Link", f'<{place}>; rel="deprecation"')
 
 
 def _log_access(
