@@ -107,7 +107,7 @@ def release() -> None:
 
 @main.command("clean-up")
 def clean_up() -> None:
-    """Remove old audit rows, dead sessions and past counts of failed logins; run it every day."""
+    """Remove old audit rows, dead sessions, past failed logins and kept answers; run it every day."""
     with _refusals():
         for line in run_clean_up(runtime().settings):
             click.echo(line)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from api.config import Misconfigured, Settings
-from api.infra import losses  # noqa: F401 - its memory is to be shared by all workers
+from api.infra import losses  # its memory is to be shared by all workers
 
 try:
     # Here, before anything is bound or forked: a wrong environment ends with every fault named, once.
@@ -45,6 +45,11 @@ accesslog = None
 errorlog = "-"
 loglevel = _settings.log_level.lower()
 control_socket_disable = True
+
+
+def child_exit(_server: object, _worker: object) -> None:
+    """A worker that was killed may have changed something that it could tell no cache of."""
+    losses.note()
 
 
 def post_worker_init(_worker: object) -> None:

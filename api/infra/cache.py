@@ -13,13 +13,14 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
-from api.infra.cache_store import open_store
+from api.infra.cache_store import TooLarge, open_store
 from api.infra.cache_trust import Trust
 from api.infra.db import on_commit
 from api.infra.flights import Flights
@@ -30,7 +31,7 @@ T = TypeVar("T")
 POSTS = "posts:list"
 """The group of all lists of posts."""
 EPOCH = "cache:epoch"
-GENERATIONS_LIVE = 86_400
+GENERATIONS_LIVE = 3_600
 """Seconds; far longer than any answer, since a lost generation loses its group."""
 _KEY = "madang-cache"
 
@@ -91,7 +92,8 @@ class PublicCache:
             answer = fill()
             entry = {"generation": generation, "answer": answer}
             lifetime = round(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreads, guards nothing
-            self._trust.call(lambda: self._store.set(key, entry, lifetime))
+            with suppress(TooLarge):
+                self._trust.call(lambda: self._store.set(key, entry, lifetime))
             return answer
 
     def _read(self, key: str, generation: str) -> Any:

@@ -14,6 +14,13 @@ from flask_caching.backends.rediscache import RedisCache
 
 from api.infra import redis
 
+LARGEST = 64 * 1024
+"""Bytes of an answer that is kept: Redis counts limits beside it, and drops whatever it has no room for."""
+
+
+class TooLarge(Exception):
+    """Not worth its room."""
+
 
 def open_store(flask: Flask, redis_url: str, greet: Callable[[Any], None]) -> BaseCache:
     """*greet* is called with each new connection."""
@@ -31,7 +38,10 @@ class Json(BaseSerializer):
     """Reading from Redis must not run code, as the pickles of the stock serializer would."""
 
     def dumps(self, value: Any, *_: Any) -> bytes:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        dumped = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(dumped) > LARGEST:
+            raise TooLarge()
+        return dumped
 
     def loads(self, bvalue: bytes | None) -> Any:
         try:

@@ -109,11 +109,21 @@ def _translate(err: Exception) -> NoReturn:
     raise found from (err.__cause__ if found is err else err)  # never its own cause
 
 
+def _commit(session: Session) -> None:
+    """A server that was lost without a word may have committed; what is to follow harms no one if it has not."""
+    try:
+        session.commit()
+    except db_errors.FAILURES as err:
+        if not db_errors.sqlstate(err):
+            _run_actions(session)
+        raise
+
+
 def _once(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     session = db.session()
     try:
         outcome = _outcome(handler, *args, **kwargs)
-        session.commit()
+        _commit(session)
     except BaseException:
         session.info.pop("on_commit", None)
         session.rollback()

@@ -66,18 +66,23 @@ class Order:
         if window.offset:
             # What is passed over is counted off in the index, and only what is wanted is read.
             key = self.columns[-1]
-            passed = self._ordered(statement.with_only_columns(key)).offset(window.offset)
+            passed = self.directed(statement.with_only_columns(key)).offset(window.offset)
             statement = statement.where(key.in_(passed.limit(window.size + 1)))
-        elif window.after:
-            here, last = tuple_(*self.columns), tuple_(*window.after)
-            statement = statement.where(here < last if self.descending else here > last)
-        more = self._ordered(statement.options(*loading)).limit(window.size + 1)
+        statement = self.behind(statement, window)
+        more = self.directed(statement.options(*loading)).limit(window.size + 1)
         rows = session.execute(more.add_columns(*self.columns)).all()
         wanted = rows[: window.size]
         end = tuple(wanted[-1][1:]) if len(rows) > window.size else None
         return Part([row[0] for row in wanted], end)
 
-    def _ordered(self, statement: Select[R]) -> Select[R]:
+    def behind(self, statement: Select[R], window: Window) -> Select[R]:
+        """What comes after the key that the window names."""
+        if not window.after:
+            return statement
+        here, last = tuple_(*self.columns), tuple_(*window.after)
+        return statement.where(here < last if self.descending else here > last)
+
+    def directed(self, statement: Select[R]) -> Select[R]:
         directed = (column.desc() if self.descending else column.asc() for column in self.columns)
         return statement.order_by(*directed)
 

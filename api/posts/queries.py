@@ -38,6 +38,10 @@ class Filter:
         rest = (self.author_id, self.created_after, self.created_before, self.search)
         return all(each is None for each in rest)
 
+    @property
+    def has_times(self) -> bool:
+        return self.created_after is not None or self.created_before is not None
+
     def narrow(self, statement: Select[T]) -> Select[T]:
         statement = statement.where(self.visible)
         if self.author_id is not None:
@@ -71,15 +75,21 @@ def in_order(
     *,
     column: str,
     descending: bool,
-    hits_are_few: bool,
+    are_few: bool,
 ) -> Part[Post]:
-    """By ``published_at`` or ``created_at``."""
+    """By ``published_at`` or ``created_at``. *are_few*: as many as can be counted."""
     order = Order((getattr(Post, column), Post.id), descending)
     narrowed = wanted.narrow(select(Post))
-    if hits_are_few:
-        # The index of words finds them all; the order by time might read every post to find them.
-        hits = wanted.narrow(select(Post.id)).cte("hits").prefix_with("MATERIALIZED")
-        narrowed = select(Post).where(Post.id.in_(select(hits.c.id)))
+    if wanted.search or (are_few and wanted.has_times):
+        # What is wanted is found by its own index; in the order by time it may come last of all posts.
+        found = wanted.narrow(select(Post.id))
+        if not are_few:
+            most = max(MOST_HITS, window.offset + window.size + 1)
+            found = order.directed(order.behind(found, window)).limit(most)
+        hits = found.cte("hits").prefix_with("MATERIALIZED")
+        ids = order.behind(select(Post.id).where(Post.id.in_(select(hits.c.id))), window)
+        first = order.directed(ids).limit(window.offset + window.size + 1)
+        narrowed = select(Post).where(Post.id.in_(first))
     return order.fetch(session, narrowed, window, joinedload(Post.author))
 
 

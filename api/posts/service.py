@@ -52,7 +52,11 @@ def listed(
     """
     visible = policy.is_listed(actor, is_published=is_published)
     wanted = queries.Filter(visible=visible, search=None if q is None else parse(q), **narrow)
-    hits = queries.count_hits(session, wanted) if wanted.search else None
+    total = _total(session, wanted, is_published) if window.is_numbered or wanted.search else None
+    if (
+        wanted.search and total == 0
+    ):  # a search that finds nothing looks at much, and once is enough
+        return Part([], None, total if window.is_numbered else None)
     if wanted.search and sort == RELEVANCE:
         part = queries.by_relevance(session, wanted, wanted.search, window, drafts=not is_published)
     else:
@@ -63,14 +67,14 @@ def listed(
             window,
             column=sort.lstrip("-") if is_published else "created_at",
             descending=sort.startswith("-"),
-            hits_are_few=hits is not None,
+            are_few=total is not None,
         )
-    if not window.is_numbered:
-        return part
-    return replace(part, total=hits if wanted.search else _total(session, wanted, is_published))
+    return replace(part, total=total if window.is_numbered else None)
 
 
 def _total(session: Session, wanted: queries.Filter, is_published: bool) -> int | None:
+    if wanted.search:
+        return queries.count_hits(session, wanted)
     if is_published and wanted.has_nothing:
         return queries.count_published(session)
     return queries.count_some(session, wanted)

@@ -15,7 +15,7 @@ from api.users import policy, service
 from api.users.schemas import AccountSchema, UserSchema
 from api.web import refresh_cookie
 from api.web.caching import public
-from api.web.conditional import seen_versions
+from api.web.conditional import NO_VERSION, seen_versions
 from api.web.identity import current_actor
 from api.web.pagination import Json, asked, listed, paged
 from api.web.respond import no_content, ok
@@ -60,9 +60,8 @@ def delete_user(id: str) -> Response:
 
 
 def _profile(user_id: UUID) -> Json:
-    """What everybody sees of a person, and which version of them it is."""
-    user = service.get(db.session(), user_id=user_id)
-    return {"data": _user.dump(user), "version": user.version}
+    """What everybody sees of a person, and not which version of them it is: others may not know of a block."""
+    return {"data": _user.dump(service.get(db.session(), user_id=user_id)), "version": NO_VERSION}
 
 
 def _answered(user: User) -> Response:

@@ -117,11 +117,14 @@ def update(
     """
     user = _managed(session, actor, user_id)
     versions.require(user, seen)
+    was = user.username
     for name, value in changes.items():
         setattr(user, name, value)
     _flush(session)
     session.refresh(user)
-    _changed(session, user)
+    forget(session, profile(user.id))
+    if user.username != was:  # which stands beside each post
+        forget(session, POSTS)
     if user.id != actor.user_id:
         names = sorted(changes)
         audit.record(session, actor, "user_updated", target=("user", user.id), fields=names)
@@ -152,7 +155,7 @@ def delete(session: Session, actor: Actor, *, user_id: UUID, seen: Seen = None) 
     posts.lose_author(session, author=user)
     queries.forget_answers(session, user_id)
     session.delete(user)
-    _changed(session, user)
+    forget(session, profile(user.id))
     audit.record(session, actor, "user_deleted", target=("user", user.id))
 
 
@@ -184,12 +187,6 @@ def _managed(session: Session, actor: Actor, user_id: UUID) -> User:
     if not policy.may_manage(actor, found.id):
         raise Forbidden()
     return found
-
-
-def _changed(session: Session, user: User) -> None:
-    """What others see of the person, also beside each post."""
-    forget(session, POSTS)
-    forget(session, profile(user.id))
 
 
 def _known(user: User | None) -> User:

@@ -12,9 +12,16 @@ from api.infra import cache
 from api.web import context
 from api.web.pagination import Asked, Json
 
+FREE_FILTERS = {"q", "created_after", "created_before"}
+
 
 def public_list(group: str, wanted: Asked, fill: Callable[[], Json]) -> Json:
-    """A part of a list. Only what the contract names tells one from another."""
+    """A part of a list. Only what the contract names tells one from another.
+
+    What is asked for by words or times hardly anybody asks for twice, but one caller could fill Redis with it.
+    """
+    if wanted.given.keys() & FREE_FILTERS:
+        return fill()
     place = f"page:{wanted.page}" if wanted.page else f"after:{wanted.window.after}"
     rest = urlencode({"path": request.path, **dict(sorted(wanted.given.items()))})
     return public(group, f"{place}:size:{wanted.window.size}:{rest}", fill)

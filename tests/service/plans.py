@@ -22,9 +22,9 @@ class Asked:
 
     statements: list[tuple[str, Any]] = field(default_factory=list)
 
-    def explained(self, connection: Connection) -> list[Plan]:
+    def explained(self, connection: Connection, *, run: bool = False) -> list[Plan]:
         return [
-            Plan(statement, _explain(connection, statement, parameters))
+            Plan(statement, _explain(connection, statement, parameters, run=run))
             for statement, parameters in self.statements
         ]
 
@@ -40,6 +40,11 @@ class Plan:
         return [
             node["Relation Name"] for node in _nodes(self.top) if node["Node Type"] == "Seq Scan"
         ]
+
+    @property
+    def looked_at_in_vain(self) -> int:
+        """Rows, if the statement was run to explain it."""
+        return sum(node.get("Rows Removed by Filter", 0) for node in _nodes(self.top))
 
     @property
     def indexes(self) -> list[str]:
@@ -68,8 +73,9 @@ def listening(app: App) -> Iterator[Asked]:
         event.remove(engine, "before_cursor_execute", note)
 
 
-def _explain(connection: Connection, statement: str, parameters: Any) -> Node:
-    found = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
+def _explain(connection: Connection, statement: str, parameters: Any, *, run: bool) -> Node:
+    how = "EXPLAIN (FORMAT JSON, ANALYZE)" if run else "EXPLAIN (FORMAT JSON)"
+    found = connection.exec_driver_sql(f"{how} {statement}", parameters)
     plan: Node = found.scalar_one()[0]["Plan"]
     return plan
 

@@ -328,3 +328,19 @@ def write_and_delete(yard: Yard, worker: Worker) -> list[int]:
         worker.ask("DELETE", each, headers=yard.auth) for each in (comment.headers["Location"], url)
     ]
     return [answer.status_code for answer in (post, comment, *gone)]
+
+
+def test_what_a_killed_worker_could_tell_nobody_is_seen(yard: Yard) -> None:
+    """It had committed, and was killed before the cache heard of it."""
+    alive, dead = yard.workers
+    [process] = [p for p in psutil.Process(yard.server.process.pid).children() if dead.is_at(p)]
+    name = f"ada_{secrets.token_hex(8)}"
+    connection = psycopg2.connect(yard.servers.database_url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE users SET username = %s WHERE id = %s", (name, yard.ada))
+    connection.close()
+    assert yard.lists(alive) != name  # Redis knows nothing of it
+
+    process.kill()
+
+    assert wait_for(lambda: yard.lists(alive) == yard.profile(alive) == name, PATIENCE)

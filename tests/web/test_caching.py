@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,7 +16,7 @@ from redis import Redis
 from starlette.testclient import TestClient
 
 from tests.auth.flows import Query
-from tests.infra.link import closed_port
+from tests.infra.link import CommitTrap, closed_port
 from tests.people import People, Person
 from tests.web.apps import serving
 
@@ -171,11 +173,35 @@ class TestWhatIsKept:
         names = {re.sub(GENERATION, "{generation}", key) for key in kept(redis)}
         profiles = {f"user:profile:{who.id}" for who in (yard.ada, yard.bob)}
         lists = names - profiles
-        assert len(lists) == 8
+        assert len(lists) == 7
         assert profiles < names
         assert "posts:list:{generation}:page:2:size:1:path=%2Fapi%2Fv1%2Fposts" in lists
         shape = re.compile(r"posts:list:\{generation\}:(page:\d+|after:\(\)):size:\d+:path=.+")
         assert [name for name in lists if not shape.fullmatch(name)] == []
+
+    @pytest.mark.parametrize(
+        "narrowed",
+        ["q=title", "created_after=2026-01-01T00:00:00Z", "created_before=2099-01-01T00:00:00Z"],
+    )
+    def test_no_list_that_anybody_can_make_up(
+        self, yard: Yard, redis: Redis, narrowed: str
+    ) -> None:
+        """One caller could fill Redis with them, and push out what limits have counted."""
+        yard.client.get(f"{POSTS}?{narrowed}")
+        yard.client.get(f"{POSTS}?{narrowed}&cursor=")
+
+        assert kept(redis) == {}
+
+    def test_nothing_large(self, yard: Yard, redis: Redis) -> None:
+        for _ in range(4):
+            yard.send(
+                "POST", POSTS, yard.ada, {"title": "t", "body": "가" * 20_000, "is_published": True}
+            )
+
+        for _ in range(2):
+            assert len(yard.client.get(POSTS).json()["data"]["items"]) == 6
+
+        assert kept(redis) == {}
 
     def test_for_as_long_as_the_contract_says(self, yard: Yard, redis: Redis) -> None:
         yard.views()
@@ -279,3 +305,31 @@ class TestRefusals:
             assert odd.content == plain.content
             assert "evil" not in key + plain.text + plain.headers["Link"]
             assert len(kept(redis)) == 1
+
+
+@pytest.mark.slow
+def test_a_write_whose_commit_nobody_heard_of_is_seen(
+    environment: dict[str, str], yard: Yard, query: Query
+) -> None:
+    """PostgreSQL has committed, the connection broke before it could say so."""
+    address = urlsplit(environment["DATABASE_URL"])
+    trap = CommitTrap(address.hostname or "", address.port or 5432)
+    netloc = f"{address.netloc.rpartition('@')[0]}@127.0.0.1:{trap.port}"
+    behind = environment | {"DATABASE_URL": address._replace(netloc=netloc).geturl()}
+    with serving(behind) as client, ThreadPoolExecutor(1) as pool:
+        for _ in range(2):
+            assert len(client.get(POSTS).json()["data"]["items"]) == 2
+        trap.armed.set()
+        hide = {"is_published": False}
+        answer = pool.submit(client.patch, yard.post, json=hide, headers=yard.ada.auth)
+        assert trap.sprung.wait(10)
+        trap.cut()
+        assert answer.result(20).status_code == 503
+        trap.armed.clear()
+        trap.mend()
+
+        titles = [item["title"] for item in client.get(POSTS).json()["data"]["items"]]
+
+    assert query("SELECT count(*) FROM posts WHERE is_published") == [(len(titles),)]
+    assert "title" not in titles
+    trap.cut()
