@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -20,6 +21,9 @@ class Count:
     remaining: int
     resets_at: float
     """Seconds since the epoch."""
+
+
+Ask = Callable[[RateLimiter, RateLimitItem, str], Count]
 
 
 class Counter:
@@ -43,16 +47,27 @@ class Counter:
         self._breaker = Breaker("limits")
 
     def hit(self, item: RateLimitItem, key: str) -> Count:
+        return self._ask(_hit, item, key)
+
+    def look(self, item: RateLimitItem, key: str) -> Count:
+        """As it stands, without counting."""
+        return self._ask(_look, item, key)
+
+    def _ask(self, ask: Ask, item: RateLimitItem, key: str) -> Count:
         share = type(item)(
             max(1, item.amount // self._processes), item.multiples, namespace=item.namespace
         )
         return self._breaker.call(
-            lambda: _hit(self._limiter.limiter, item, key),
-            lambda: _hit(self._local, share, key),
+            lambda: ask(self._limiter.limiter, item, key),
+            lambda: ask(self._local, share, key),
         )
 
 
 def _hit(strategy: RateLimiter, item: RateLimitItem, key: str) -> Count:
     within = strategy.hit(item, key)
+    return replace(_look(strategy, item, key), within=within)
+
+
+def _look(strategy: RateLimiter, item: RateLimitItem, key: str) -> Count:
     stats = strategy.get_window_stats(item, key)
-    return Count(within, stats.remaining, stats.reset_time)
+    return Count(stats.remaining > 0, stats.remaining, stats.reset_time)

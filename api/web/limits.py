@@ -15,7 +15,7 @@ from ipaddress import IPv6Address, ip_address
 from limits import RateLimitItem, RateLimitItemPerSecond
 
 from api.errors import RateLimited
-from api.infra.limiter import Counter
+from api.infra.limiter import Count, Counter
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Json
 
@@ -61,6 +61,12 @@ class Limits:
         if any(waits):
             raise RateLimited(max(waits))
 
+    def standing(self, context: RequestContext) -> list[Bucket]:
+        """How all buckets of this caller stand, whatever is charged to them; none is charged for the question."""
+        applying = [limit for limit in self._limits.values() if limit.applies_to(context)]
+        keyed = ((limit, limit.key_of(context)) for limit in applying)
+        return [_bucket(limit, self._counter.look(limit.item, key)) for limit, key in keyed]
+
     def _keys(self, context: RequestContext) -> Iterator[tuple[Limit, str]]:
         names = context.operation.policy.rate_limit if context.operation else UNMATCHED
         for limit in map(self._limits.__getitem__, names):
@@ -70,11 +76,16 @@ class Limits:
     def _hit(self, context: RequestContext, limit: Limit, key: str) -> int:
         """Seconds to wait, 0 when the bucket is not empty."""
         count = self._counter.hit(limit.item, key)
-        resets_in = max(1, math.ceil(count.resets_at - time.time()))
-        window = limit.item.get_expiry()
-        bucket = Bucket(limit.name, limit.item.amount, window, count.remaining, resets_in)
+        bucket = _bucket(limit, count)
         context.buckets.append(bucket)
-        return 0 if count.within else resets_in
+        return 0 if count.within else bucket.resets_in
+
+
+def _bucket(limit: Limit, count: Count) -> Bucket:
+    resets_in = max(1, math.ceil(count.resets_at - time.time()))
+    return Bucket(
+        limit.name, limit.item.amount, limit.item.get_expiry(), count.remaining, resets_in
+    )
 
 
 def _limit(name: str, entry: Json, scale: float) -> Limit:

@@ -42,7 +42,7 @@ class _Bearer:
     operation_id=[
         *("get_me", "update_me", "list_users", "get_user", "update_user", "list_user_posts"),
         *("list_posts", "create_post", "get_post", "update_post", "delete_post"),
-        *("list_api_keys", "create_api_key", "delete_api_key"),
+        *("get_limits", "list_api_keys", "create_api_key", "delete_api_key"),
         *("list_comments", "create_comment", "get_comment", "update_comment", "delete_comment"),
     ]
 )

@@ -120,6 +120,7 @@ CALLS: dict[str, Call] = {
     "delete_api_key": lambda client, ada: client.delete(
         f"{API}/api-keys/{make_key(client, ada).json()['data']['id']}", headers=ada.auth
     ),
+    "get_limits": lambda client, ada: client.get(f"{API}/limits", headers=ada.auth),
     "get_health": lambda client, _: client.get("/healthz"),
     "get_readiness": lambda client, _: client.get("/readyz"),
     "get_openapi_json": lambda client, _: client.get("/openapi.json"),

@@ -99,7 +99,12 @@ def yard(app: App, environment: dict[str, str], redis: Redis) -> Iterator[Yard]:
 def requests(yard: Yard) -> list[tuple[str, Person | None]]:
     """Paths of every list and every single thing, with whatever narrows them, and who asks."""
     posts = [f"/posts?{query.format(author=yard.author.id)}" for query in POSTS]
-    anybody = [f"/posts/{yard.post}", f"/comments/{yard.comment}", f"/users/{yard.author.id}"]
+    anybody = [
+        "/limits",
+        f"/posts/{yard.post}",
+        f"/comments/{yard.comment}",
+        f"/users/{yard.author.id}",
+    ]
     anybody += [f"/posts/{yard.post}/comments?{query}" for query in PAGES]
     anybody += [f"/users/{yard.author.id}/posts?{query}" for query in PAGES]
     anybody += [
