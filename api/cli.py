@@ -18,6 +18,7 @@ from api.commands import add_person
 from api.commands.clean_up import clean_up as run_clean_up
 from api.commands.release import release as run_release
 from api.commands.seed import seed as seed_demo
+from api.commands.seed_contract import seed as seed_contract
 from api.commands.seed_large import seed as seed_large
 from api.config import Misconfigured, Settings
 from api.errors import DomainError
@@ -59,10 +60,10 @@ def create_admin(email: str, username: str, password_stdin: bool) -> None:
 @main.command("seed")
 @click.option(
     "--profile",
-    type=click.Choice(["demo", "large"]),
+    type=click.Choice(["demo", "large", "contract-test"]),
     default="demo",
     show_default=True,
-    help="A few posts for a first look, or as many as a benchmark needs.",
+    help="A few posts for a first look, as many as a benchmark needs, or fixed ids and keys.",
 )
 @click.option(
     "--posts",
@@ -78,10 +79,12 @@ def create_admin(email: str, username: str, password_stdin: bool) -> None:
     show_default=True,
     help="How many, of the large profile.",
 )
-def seed(profile: str, posts: int, people: int) -> None:
+@click.option("--reset", is_flag=True, help="Of contract-test: as it was, whatever was done to it.")
+def seed(profile: str, posts: int, people: int, *, reset: bool) -> None:
     """Load demo data; a second time changes nothing."""
     load: dict[str, Callable[[Settings], Iterable[str]]] = {
         "demo": seed_demo,
+        "contract-test": partial(seed_contract, reset=reset),
         "large": partial(seed_large, posts=posts, people=people),
     }
     with _refusals():
