@@ -72,9 +72,9 @@ def leave_the_bundle_stale(project: Path, operation: Operation) -> None:
     """A source was edited and not bundled."""
     index = yaml.safe_load((project / "openapi" / "openapi.yaml").read_text())
     source = project / "openapi" / index["paths"][_template(operation)]["$ref"]
-    edited, count = re.subn(
-        rf"(operationId: {operation.id}\n(?:.*\n)*?\s+summary: )", r"\1Edited ", source.read_text()
-    )
+    of_the_operation = rf"(^  operationId: {operation.id}\n(?:.*\n)*?  summary: )"
+    """Two spaces deep; a link names an operation too, further in."""
+    edited, count = re.subn(of_the_operation, r"\1Edited ", source.read_text(), flags=re.MULTILINE)
     assert count == 1, f"{source} does not look as expected"
     source.write_text(edited)
 

@@ -50,7 +50,10 @@ def test_api_operations(seed: int, people: People, server: live.Server, tmp_path
 @pytest.mark.usefixtures("app")
 def test_service_operations(server: live.Server, tmp_path: Path) -> None:
     """With an address on the command line schemathesis ignores the paths' own servers."""
-    _run(["--url", server.url, "--include-tag", "Service", "--seed", "1"], server, tmp_path)
+    phases = "examples,coverage,fuzzing"
+    """No link begins or ends at one of these operations, so there is none to walk along."""
+    selected = ["--include-tag", "Service", "--phases", phases]
+    _run(["--url", server.url, "--seed", "1", *selected], server, tmp_path)
 
 
 def _run(arguments: list[str], server: live.Server, tmp_path: Path) -> str:
