@@ -14,10 +14,10 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.web.contract import Contract, ContractError
 from api.web.deprecation import Deprecation
+from tests.infra.outages import without_tables
 from tests.people import People, Person
 from tests.spec import CONTRACT
 from tests.web.apps import serving
-from tests.web.test_errorhandler import without_posts
 
 POSTS = "/api/v1/posts"
 DATES = {"x-deprecated-at": "2026-03-01", "x-sunset": "2026-12-01"}
@@ -79,7 +79,7 @@ class TestEveryAnswer:
     def test_also_a_bug(
         self, client: TestClient, query: Callable[..., list[tuple[object, ...]]]
     ) -> None:
-        with without_posts(query):
+        with without_tables(query, "posts"):
             response = client.get(POSTS)
 
         assert response.status_code == 500

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Any
 
@@ -17,22 +16,13 @@ from api.infra.metrics import UNEXPECTED_ERRORS
 from api.web import context
 from api.web.context import RequestContext
 from api.web.errorhandler import MOST_DETAILS, failure
+from tests.infra.outages import without_tables
 from tests.people import PASSWORD, People, Person
 from tests.web.apps import serving, written
 
 Query = Callable[..., list[tuple[object, ...]]]
 POSTS, ME, LOGIN = "/api/v1/posts", "/api/v1/users/me", "/api/v1/auth/login"
 UNKNOWN = f"{POSTS}/01a20547-abc9-7556-b949-68714accd4b0"
-
-
-@contextmanager
-def without_posts(query: Query) -> Iterator[None]:
-    """A database that lacks a table, so that whatever needs it fails as only a bug does."""
-    query("ALTER TABLE posts RENAME TO posts_away")
-    try:
-        yield
-    finally:
-        query("ALTER TABLE posts_away RENAME TO posts")
 
 
 class TestOneShape:
@@ -95,7 +85,7 @@ class TestBugs:
     def test_are_a_bare_500(self, client: TestClient, query: Query) -> None:
         before = UNEXPECTED_ERRORS._value.get()
 
-        with without_posts(query), written() as log:
+        with without_tables(query, "posts"), written() as log:
             response = client.get(POSTS)
 
         assert response.status_code == 500
@@ -117,7 +107,7 @@ class TestBugs:
         assert "api/posts/queries.py" in bug["exc_info"]
 
     def test_leave_nothing_behind(self, client: TestClient, ada: Person, query: Query) -> None:
-        with without_posts(query):
+        with without_tables(query, "posts"):
             response = client.post(POSTS, json={"title": "t", "body": "b"}, headers=ada.auth)
         assert response.status_code == 500
 
@@ -129,7 +119,7 @@ class TestBugs:
         self, environment: dict[str, str], people: People, query: Query, env: str
     ) -> None:
         strong = {"ENVIRONMENT": env, "JWT_SECRET_KEY": "qW3rT6yU9iOp2aSdFgHjKlZxCvBnM1!x"}
-        with serving(environment, **strong) as client, without_posts(query):
+        with serving(environment, **strong) as client, without_tables(query, "posts"):
             response = client.get(POSTS)
 
         assert response.status_code == 500

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
-import psycopg2
 import pytest
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
-from api.app import THREADS
+from api.app import App
 from api.infra.db import db
 from api.infra.redis import REST
 from api.web.contract import Operation
 from tests.infra.link import Link, closed_port, link
+from tests.infra.outages import Query, all_connections_taken, read_only
 from tests.people import PASSWORD, Person
 from tests.spec import CONTRACT
 from tests.web.apps import app_with, client_of, serving
 from tests.web.stage import BODIES
 
-Query = Callable[..., list[tuple[object, ...]]]
 POSTS, ME, LOGIN = "/api/v1/posts", "/api/v1/users/me", "/api/v1/auth/login"
 USERS = "/api/v1/users"  # never kept in the cache
 NEEDING = [operation for operation in CONTRACT.operations.values() if not operation.is_root]
-DB_NAME = "SELECT current_database()"
 
 
 @pytest.fixture(scope="module")
@@ -111,25 +108,10 @@ class TestGoneAndBack:
 class TestReadOnly:
     @pytest.fixture
     def reader(
-        self, environment: dict[str, str], query: Query, clean: None
+        self, environment: dict[str, str], app: App, query: Query, clean: None
     ) -> Iterator[TestClient]:
-        """A database as it is on a standby: new connections cannot write."""
-        [[name]] = query(DB_NAME)
-        query(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
-        try:
-            with serving(environment) as client:
-                yield client
-        finally:
-            url = make_url(environment["DATABASE_URL"]).set(drivername="postgresql")
-            with_writes = "-c default_transaction_read_only=off"
-            connection = psycopg2.connect(
-                url.render_as_string(hide_password=False), options=with_writes
-            )
-            connection.autocommit = True
-            connection.cursor().execute(
-                f'ALTER DATABASE "{name}" RESET default_transaction_read_only'
-            )
-            connection.close()
+        with read_only(app, query), serving(environment) as client:
+            yield client
 
     def test_reading_goes_on_and_writing_says_so(self, reader: TestClient, ada: Person) -> None:
         assert reader.get(POSTS).status_code == 200
@@ -150,9 +132,7 @@ class TestTooMuchAtOnce:
         self, environment: dict[str, str], clean: None
     ) -> None:
         with app_with(environment) as app, client_of(app) as client:
-            with ExitStack() as held, app.flask.app_context():
-                for _ in range(THREADS):
-                    held.enter_context(db.engine.connect())
+            with all_connections_taken(app):
                 started = time.monotonic()
                 response = client.get(POSTS)
                 took = time.monotonic() - started

@@ -10,12 +10,12 @@ from starlette.testclient import TestClient
 
 from api.web.asgi.cors import REQUEST_HEADERS, RESPONSE_HEADERS
 from tests.infra.link import closed_port
+from tests.infra.outages import without_tables
 from tests.people import PASSWORD, Person
 from tests.spec import CONTRACT
 from tests.web.apps import serving
 from tests.web.asgi.test_headers import ANSWERS, POSTS
 from tests.web.raw import ask
-from tests.web.test_errorhandler import without_posts
 
 APP, OTHER_APP = "https://app.example.com", "http://127.0.0.1:5173"
 ORIGINS = f"{APP} {OTHER_APP}"
@@ -102,7 +102,7 @@ class TestListedOrigins:
     def test_read_that_there_is_a_bug(
         self, cross: TestClient, query: Callable[..., list[tuple[object, ...]]]
     ) -> None:
-        with without_posts(query):
+        with without_tables(query, "posts"):
             response = cross.get(POSTS, headers={"Origin": APP})
 
         assert response.status_code == 500

@@ -9,12 +9,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from tests.infra.link import closed_port
+from tests.infra.outages import without_tables
 from tests.people import Person
 from tests.spec import CONTRACT
 from tests.web.apps import serving
 from tests.web.asgi.test_errors import broken, busy, service
 from tests.web.raw import run
-from tests.web.test_errorhandler import without_posts
 
 POSTS = "/api/v1/posts"
 JSON = {"Content-Type": "application/json"}
@@ -94,7 +94,7 @@ class TestEveryAnswer:
             assert_safe(client.get(POSTS), 429)
 
     def test_also_500(self, client: TestClient, query: Callable[..., object]) -> None:
-        with without_posts(query):  # type: ignore[arg-type]
+        with without_tables(query, "posts"):  # type: ignore[arg-type]
             assert_safe(client.get(POSTS), 500)
 
     def test_also_503(self, environment: dict[str, str]) -> None:
