@@ -13,6 +13,7 @@ import httpx
 from tests import live
 from tests.system import require
 
+ERRORS = live.ROOT / "nginx" / "errors.conf"
 CONFIGURATION = """
 daemon off; pid {home}/pid; error_log {home}/error.log;
 events {{}}
@@ -22,6 +23,8 @@ http {{
     uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
     server {{
         listen 127.0.0.1:{port};
+        include {errors};
+        client_max_body_size 64k; client_body_buffer_size 64k; large_client_header_buffers 4 8k;
         location / {{ proxy_pass {upstream}; proxy_http_version 1.1; proxy_set_header Host $proxy_host; }}
     }}
 }}
@@ -33,7 +36,8 @@ def in_front_of(upstream: str, home: Path) -> Iterator[str]:
     """Its URL. Answers are compressed for whoever takes that."""
     port = live.free_port()
     configuration = home / "nginx.conf"
-    configuration.write_text(CONFIGURATION.format(home=home, port=port, upstream=upstream))
+    values = {"home": home, "port": port, "upstream": upstream, "errors": ERRORS}
+    configuration.write_text(CONFIGURATION.format(**values))
     process = subprocess.Popen([require("nginx"), "-c", configuration, "-p", home])
     try:
         yield _once_up(f"http://127.0.0.1:{port}")

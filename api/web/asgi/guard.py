@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -15,6 +16,8 @@ from api.errors import DomainError, InvalidInput, PayloadTooLarge, UnsupportedMe
 from api.web import context
 
 LARGEST_BODY = 64 * 1024
+PATIENCE = 8.0
+"""Seconds for a body to arrive."""
 DEEPEST = 20
 MOST_DIGITS = 19
 SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "x-request-id")
@@ -36,7 +39,11 @@ class Guard:
         _check_headers(headers)
         _check_target(scope)
         is_expected = context.operation().body is not None
-        raw = await _read(receive, headers, is_expected=is_expected)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                raw = await _read(receive, headers, is_expected=is_expected)
+        except TimeoutError as err:
+            raise InvalidInput({"body": "is incomplete"}) from err
         if raw:
             _check_media_type(headers)
             context.current().body = parse(raw)
@@ -88,7 +95,7 @@ async def _read(receive: Receive, headers: Headers, *, is_expected: bool) -> byt
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            # The client left, and hears nothing, or the server waited long enough for the rest.
+            # The client left, and hears nothing.
             raise InvalidInput({"body": "is incomplete"})
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
