@@ -1,4 +1,7 @@
-"""Schemathesis, all its checks, against the service as it is deployed."""
+"""Schemathesis, all its checks, against the service as it is deployed.
+
+More of it: ``SCHEMATHESIS_EXAMPLES=300 SCHEMATHESIS_SEEDS=5 ./scripts/test -m slow tests/contract/test_schemathesis.py``
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from tests import live
 from tests.people import People
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = "100"
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "100")
+SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS", "3")) + 1)
 FOLLOWED = 10
 """Links of the contract that it walks along at least; which ones is up to the seed."""
 HTTPS = "https://madang.test"
@@ -32,7 +36,7 @@ def server(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", SEEDS)
 def test_api_operations(seed: int, people: People, server: live.Server, tmp_path: Path) -> None:
     people("boss", role="admin")
     arguments = ["--origin", server.url, "--exclude-tag", "Service", "--seed", str(seed)]
