@@ -1,6 +1,8 @@
 """Schemathesis, all its checks, against the service as it is deployed.
 
-More of it: ``SCHEMATHESIS_EXAMPLES=300 SCHEMATHESIS_SEEDS=5 ./scripts/test -m slow tests/contract/test_schemathesis.py``
+More of it:
+
+    SCHEMATHESIS_EXAMPLES=300 SCHEMATHESIS_SEEDS=5 ./scripts/test -m slow tests/contract/test_schemathesis.py
 """
 
 from __future__ import annotations
