@@ -75,7 +75,7 @@ class Settings:
             public_url=source.public_url(port),
             cors_origins=tuple((source.optional("CORS_ORIGINS") or "").replace(",", " ").split()),
             trusted_proxy_hops=source.integer("TRUSTED_PROXY_HOPS", 0, 0, 10),
-            rate_limit_scale=source.number("RATE_LIMIT_SCALE", 1.0),
+            rate_limit_scale=source.number("RATE_LIMIT_SCALE", 1.0, 1_000_000),
             log_level=source.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO"),
             port=port,
             web_concurrency=source.integer("WEB_CONCURRENCY", 2, 1, 256),
@@ -140,13 +140,13 @@ class _Source:
             self.faults.append(f"{name} must be a whole number from {low} to {high}")
         return value
 
-    def number(self, name: str, default: float) -> float:
+    def number(self, name: str, default: float, most: float) -> float:
         try:
             value = float(self.optional(name) or default)
         except ValueError:
             value = 0.0
-        if not 0 < value < float("inf"):
-            self.faults.append(f"{name} must be a number above 0")
+        if not 0 < value <= most:
+            self.faults.append(f"{name} must be a number above 0 and at most {most:.0f}")
         return value
 
 
