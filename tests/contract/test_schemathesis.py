@@ -22,7 +22,7 @@ from tests.people import People
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "100")
 SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS", "3")) + 1)
-FOLLOWED = 10
+FOLLOWED = 5
 """Links of the contract that it walks along at least; which ones is up to the seed."""
 HTTPS = "https://madang.test"
 """So that the refresh cookie has the name that the contract gives it."""
