@@ -37,6 +37,7 @@ from api.web.asgi.gate import Gate
 from api.web.asgi.guard import Guard
 from api.web.asgi.routes import Root, Routes
 from api.web.asgi.signature import Signature
+from api.web.asgi.turns import Turns
 from api.web.contract import Contract
 from api.web.limits import Limits
 from api.web.policy import PolicyResolver
@@ -123,6 +124,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app: ASGIApp = connexion
     app = Deadline(app)
     app = Gate(app)
+    app = Turns(app)
     app = Root(app, runtime.schemas, root)
     app = Guard(app)
     app = Accept(app)

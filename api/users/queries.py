@@ -61,7 +61,8 @@ def hold_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
 
 
 def end_sessions(session: Session, user_id: UUID) -> Sequence[UUID]:
-    """Because the person is blocked. Returns those that were alive."""
+    """Because the person is blocked, and their API keys with them. Returns the sessions that were alive."""
+    session.execute(delete(ApiKey).where(ApiKey.user_id == user_id))
     statement = (
         update(LoginSession)
         .where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))

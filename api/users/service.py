@@ -152,11 +152,16 @@ def delete(session: Session, actor: Actor, *, user_id: UUID, seen: Seen = None) 
     versions.require(user, seen)
     if admins == {user.id}:
         raise LastAdmin()
+    remove(session, user)
+    audit.record(session, actor, "user_deleted", target=("user", user.id))
+
+
+def remove(session: Session, user: User) -> None:
+    """With all that hangs on the account, whoever asks for it."""
     posts.lose_author(session, author=user)
-    queries.forget_answers(session, user_id)
+    queries.forget_answers(session, user.id)
     session.delete(user)
     forget(session, profile(user.id))
-    audit.record(session, actor, "user_deleted", target=("user", user.id))
 
 
 def lock_admins(session: Session) -> set[UUID]:

@@ -2,7 +2,6 @@
 
 A tag is ``"<version>-<hash of the body>"``. Readers compare all of it, for a counter may have moved. Writers
 compare the version alone: that somebody commented in between does not make a change of the post a lost one.
-Proxies that compress make a tag weak, so ``W/`` in front does not matter to either.
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ import hashlib
 import re
 
 from flask import Response, request
-from werkzeug.http import parse_etags, quote_etag, unquote_etag
+from werkzeug.http import quote_etag, unquote_etag
 
 from api.infra.versions import Seen
+from api.web import tags
 
 TAG = re.compile(r"([0-9]{1,18})-[0-9a-f]{8}")
 NO_VERSION = 0
@@ -28,10 +28,10 @@ def tag(response: Response, version: int) -> Response:
 
 def seen_versions() -> Seen:
     """What ``If-Match`` names. A tag that was never ours stands for no version."""
-    header = request.headers.get("If-Match")
-    if header is None or header.strip() == "*":
+    headers = request.headers.getlist("If-Match")
+    if not headers or tags.names_any(headers):
         return None
-    found = (TAG.fullmatch(tag) for tag in parse_etags(header).as_set(include_weak=True))
+    found = map(TAG.fullmatch, tags.named(headers))
     return frozenset(int(match[1]) for match in found if match)
 
 
@@ -43,7 +43,8 @@ def finished(response: Response, *, is_public: bool) -> Response:
     known, _ = unquote_etag(response.headers.get("ETag"))
     if known is None:
         return response
-    if parse_etags(request.headers.get("If-None-Match")).contains_weak(known):
+    asked = request.headers.getlist("If-None-Match")
+    if tags.names_any(asked) or known in tags.named(asked):
         response = _without_body(response)
     if is_public:
         response.headers["Cache-Control"] = "no-cache"

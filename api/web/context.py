@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
 
-from api.infra.actor import Actor, Role
+from api.infra.actor import Actor
 from api.infra.tokens import AccessClaims
 from api.web.contract import Operation
 
@@ -33,7 +33,6 @@ class KeyClaims:
 
     key_id: UUID
     user_id: UUID
-    role: Role
     scopes: frozenset[str]
     is_new: bool
     """Whether nobody has written down yet that it was used in this minute."""

@@ -55,7 +55,10 @@ class Operation:
     body: Json | None
     """The schema of the JSON body, if the operation takes one."""
     offers: tuple[str, ...]
-    """The media types of its good answers; JSON where they have no body, since refusals have one."""
+    """The media types of its good answers; JSON where they have no body, since refusals have one.
+
+    None where any ``Accept`` will do.
+    """
     needs_login: bool
     is_root: bool
     """Answered by the ASGI part alone: probes, documents."""
@@ -139,6 +142,8 @@ class Contract:
         )
 
     def _offers(self, responses: Json) -> tuple[str, ...]:
+        if "406" not in responses:
+            return ()
         good = [self.resolve(answer) for status, answer in responses.items() if status[0] == "2"]
         found = {media_type: None for answer in good for media_type in answer.get("content", {})}
         return tuple(found) or ("application/json",)

@@ -79,14 +79,19 @@ class Claim:
         self.session.execute(statement.execution_options(synchronize_session=False))
 
 
+def is_asked(operation: Operation) -> bool:
+    return operation.policy.idempotent and HEADER in request.headers
+
+
 def claim(session: Session, operation: Operation) -> Claim | None:
     """Of the request under way, if it has a key. To be asked before anything else is locked.
 
     Raises ``RequestInProgress``.
     """
-    key, user_id = request.headers.get(HEADER), context.current().user_id
-    if key is None or user_id is None or not operation.policy.idempotent:
+    user_id = context.current().user_id
+    if user_id is None or not is_asked(operation):
         return None
+    key = request.headers[HEADER]
     row = (IdempotencyKey.user_id == user_id) & (IdempotencyKey.key == key)
     wanted = _request_hash()
     is_new = _is_new(session, user_id=user_id, key=key, request_hash=wanted)

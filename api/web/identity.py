@@ -6,10 +6,10 @@ An API key is found here as well, before anything is charged: only then it is kn
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, select, true, update
+from sqlalchemy import Select, func, select, true, update
 from sqlalchemy.orm import Session
 
 from api.errors import Forbidden, KeyInvalid, TokenInvalid, Unauthorized
@@ -63,19 +63,13 @@ def recognise(session: Session, request: RequestContext) -> None:
     if request.api_key is None:
         return
     is_new = func.coalesce(ApiKey.last_used_at < func.now() - STAMPED_EVERY, true())
-    found = session.execute(
-        select(ApiKey.id, ApiKey.user_id, User.role, ApiKey.scopes, is_new)
-        .join(User, User.id == ApiKey.user_id)
-        .where(
-            ApiKey.key_hash == api_keys.digest(request.api_key),
-            ApiKey.is_alive(),
-            User.status == "active",
-        )
-    ).one_or_none()
+    keys = _living_keys(ApiKey.id, ApiKey.user_id, ApiKey.scopes, is_new)
+    sent = ApiKey.key_hash == api_keys.digest(request.api_key)
+    found = session.execute(keys.where(sent)).one_or_none()
     if found is None:
         raise KeyInvalid()
-    key_id, user_id, role, scopes, is_new_use = found
-    request.key = KeyClaims(key_id, user_id, cast(Role, role), frozenset(scopes), is_new_use)
+    key_id, user_id, scopes, is_new_use = found
+    request.key = KeyClaims(key_id, user_id, frozenset(scopes), is_new_use)
 
 
 def note_use(session: Session, key_id: UUID) -> None:
@@ -91,8 +85,15 @@ def current_actor() -> Actor:
 
 
 def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
-    """One indexed statement: the session row is the authority, also when Redis is empty."""
-    statement = (
+    """The session row is the authority, also when Redis is empty. *hold*: it stays as it is.
+
+    Not the person's row: what they write counts in it, and they may write twice at once. A statement of its
+    own, since the one that waited for a lock still sees everything else as it was before.
+    """
+    if hold:
+        lock = select(LoginSession.id).where(LoginSession.id == claims.session_id)
+        session.execute(lock.with_for_update(key_share=True))
+    role = session.scalar(
         select(User.role)
         .join(LoginSession, LoginSession.user_id == User.id)
         .where(
@@ -102,31 +103,29 @@ def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
             User.status == "active",
         )
     )
-    if hold:
-        # Not the person's row: what they write counts in it, and they may write twice at once.
-        statement = statement.with_for_update(of=LoginSession, key_share=True)
-    role = session.scalar(statement)
     if role is None:
         raise TokenInvalid()
     return cast(Role, role)
 
 
 def _by_key(session: Session, request: RequestContext, key: KeyClaims, *, hold: bool) -> Actor:
-    """*hold*: as the session of a token, whoever deletes it or blocks the person waits."""
+    """With the role of everybody: programs neither administer nor moderate. *hold*: as of a session."""
     if hold:
-        statement = select(User.role).join(ApiKey, ApiKey.user_id == User.id)
-        alive = (ApiKey.id == key.key_id, ApiKey.is_alive(), User.status == "active")
-        statement = statement.where(*alive).with_for_update(of=ApiKey, key_share=True)
-        role = cast(Role | None, session.scalar(statement))
-        if role is None:
+        lock = select(ApiKey.id).where(ApiKey.id == key.key_id)
+        session.execute(lock.with_for_update(key_share=True))
+        if session.scalar(_living_keys(ApiKey.id).where(ApiKey.id == key.key_id)) is None:
             raise KeyInvalid()
-    else:
-        role = key.role
     return Actor(
         user_id=key.user_id,
-        role=role,
+        role="user",
         session_id=None,
         scopes=key.scopes,
         ip=request.ip,
         request_id=request.request_id,
     )
+
+
+def _living_keys(*columns: Any) -> Select[Any]:
+    """That have not expired, and whose person is not blocked."""
+    active = select(*columns).join(User, User.id == ApiKey.user_id)
+    return active.where(ApiKey.is_alive(), User.status == "active")

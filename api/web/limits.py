@@ -63,7 +63,12 @@ class Limits:
 
     def standing(self, context: RequestContext) -> list[Bucket]:
         """How all buckets of this caller stand, whatever is charged to them; none is charged for the question."""
-        applying = [limit for limit in self._limits.values() if limit.applies_to(context)]
+        # What is refused before an API key is looked up is charged to the address.
+        applying = [
+            limit
+            for limit in self._limits.values()
+            if limit.applies_to(context) or (context.key and limit.when == "anonymous")
+        ]
         keyed = ((limit, limit.key_of(context)) for limit in applying)
         return [_bucket(limit, self._counter.look(limit.item, key)) for limit, key in keyed]
 

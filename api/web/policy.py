@@ -57,6 +57,8 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
 
     @wraps(handler)
     def authorized(*args: Any, **kwargs: Any) -> Response:
+        if idempotency.is_asked(operation):
+            _admit(operation, hold=False)  # nobody waits, or is told of others, who may not come in
         claim = idempotency.claim(db.session(), operation)
         actor = _admit(operation, hold=hold)
         if claim and (answer := claim.answer()):
@@ -75,10 +77,13 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
             _recognise(request)
         finally:
             runtime().limits.charge(request)  # whoever guesses keys pays as well
-        response = inner(*args, **kwargs)
-        if request.key and request.key.is_new:
-            _note_use(request.key.key_id)
-        return response
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            if (
+                request.key and request.key.is_new
+            ):  # refused or not: who tries out a key leaves a trace
+                _note_use(request.key.key_id)
 
     return wrapper
 

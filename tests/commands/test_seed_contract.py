@@ -99,6 +99,44 @@ def test_a_second_time_changes_nothing_and_a_reset_everything_back(
     assert stored() == once
 
 
+def test_nothing_that_was_kept_outlives_a_reset(client: TestClient, run: Run) -> None:
+    """Neither the answer to an Idempotency-Key, nor the profile that was cached."""
+    run()
+    headers = {"X-API-Key": key_of("member")}
+    again = headers | {"Idempotency-Key": "6f1e8a0b-4c7d-4e1a-9d52-0197f2c07a30"}
+    body = {"title": "t", "body": "b", "is_published": True}
+    client.post(f"{API}/posts", json=body, headers=again)
+    client.patch(f"{API}/users/me", json={"username": "hana_writes"}, headers=headers)
+    profile = f"{API}/users/{PEOPLE['member'].id}"
+    assert client.get(profile).json()["data"]["username"] == "hana_writes"
+
+    run("--reset")
+
+    answer = client.post(f"{API}/posts", json=body, headers=again)
+    assert "Idempotency-Replayed" not in answer.headers
+    assert client.get(profile).json()["data"]["username"] == "hana_kim"
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "DELETE FROM comments",
+        "DELETE FROM posts",
+        "UPDATE api_keys SET expires_at = now() WHERE hint LIKE 'madang_%'",
+    ],
+)
+def test_what_was_lost_comes_back_without_a_reset(
+    client: TestClient, run: Run, query: Query, loss: str
+) -> None:
+    run()
+    query(loss)
+    run()
+
+    headers = {"X-API-Key": key_of("member")}
+    comment = client.get(f"{API}/comments/{COMMENT}", headers=headers)
+    assert comment.status_code == 200
+
+
 def test_is_refused_in_production(run: Run, query: Query) -> None:
     strong = "qW3rT6yU9iOp2aSdFgHjKlZxCvBnM1!x"
 

@@ -53,8 +53,8 @@ ANSWERED_AT_TIMES = {
 OF_NO_OPERATION = {"METHOD_NOT_ALLOWED"}
 """Methods that are not described: OpenAPI has no place for them but the description of the whole."""
 ROOT_STATUSES = {
-    "get_health": {"200", "400", "406"},
-    "get_readiness": {"200", "400", "406", "503"},
+    "get_health": {"200", "400"},
+    "get_readiness": {"200", "400", "503"},
     "get_openapi_json": {"200", "304", "400", "406"},
     "get_openapi_yaml": {"200", "304", "400", "406"},
     "get_docs": {"200", "400", "406"},

@@ -123,6 +123,7 @@ HEADERS: Mapping[str, tuple[bytes, ...]] = {
     "two hosts": (b"Host: elsewhere",),
     "two equal lengths": (b"Content-Length: 24",),
     "two If-Match": (b'If-Match: "a"', b'If-Match: "b"'),
+    "If-Match with nothing in its quotes": (b'If-Match: ""',),
     "If-Match without quotes": (b"If-Match: a",),
     "If-Match in bytes": (b'If-Match: "\xff"',),
     "two Idempotency-Keys": (b"Idempotency-Key: a1b2c3d4", b"Idempotency-Key: e5f6a7b8"),

@@ -80,6 +80,7 @@ class TestReading:
             ("W/{}", 304),  # as a proxy that compresses leaves it
             ('"0-00000000", {}', 304),
             ('W/"x",W/{}', 304),
+            ('"x", *', 200),  # a star stands alone
             ("*", 304),
             ('"0-00000000"', 200),
             ('""', 200),
@@ -136,7 +137,7 @@ class TestReading:
 
         for answer in (client.get(path), seen(client, path, tag)):
             assert answer.headers["Cache-Control"] == "no-cache"
-            assert "Authorization" in answer.headers["Vary"]
+            assert answer.headers["Vary"] == "Authorization, X-API-Key"
         for answer in (client.get(path, headers=ada.auth), seen(client, path, tag, ada)):
             assert answer.headers["Cache-Control"] == "no-store"
 
@@ -185,6 +186,9 @@ class TestWriting:
             ("W/{}", 200),
             ('"7-00000000", {}', 200),
             ('"7-00000000"', 412),
+            ('""', 412),
+            ('"", {}', 200),
+            ('"x", *', 412),
             ('"1-xyz"', 412),
             ("nonsense", 412),
         ],

@@ -28,6 +28,7 @@ KEY = "6f1e8a0b-4c7d-4e1a-9d52-0197f2c07a30"
 POST = {"title": "마당에 핀 꽃", "body": "The first one this year.", "is_published": True}
 POSTS = f"{API}/posts"
 COUNT = "SELECT count(*) FROM posts"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 KEYS = "SELECT count(*) FROM idempotency_keys"
 
 
@@ -195,6 +196,48 @@ def test_who_waits_too_long_is_told_to_come_again(
         other.rollback()
 
     assert post(client, ada).status_code == 201
+
+
+def test_many_who_wait_are_in_nobodys_way(
+    client: TestClient, ada: Person, app: App, query: Query
+) -> None:
+    """There are ten threads and as many connections; a repeat that waits takes one of them at most."""
+    under_way = (
+        "INSERT INTO idempotency_keys (user_id, key, request_hash) VALUES (:id, :key, :hash)"
+    )
+    with app.flask.app_context(), db.engine.connect() as other, ThreadPoolExecutor(12) as pool:
+        other.execute(text(under_way), {"id": ada.id, "key": KEY, "hash": bytes(32)})
+        repeats = [pool.submit(post, client, ada) for _ in range(12)]
+        while query(WAITING) == [(0,)]:
+            pass
+
+        readers = [client.get(f"{API}/users") for _ in range(30)]
+
+        assert {reader.status_code for reader in readers} == {200}
+        assert query(WAITING) == [(1,)]
+        other.rollback()
+        assert {repeat.result().status_code for repeat in repeats} == {201}
+
+
+@pytest.mark.parametrize("who", ["nobody any more", "a key that may only read"])
+def test_who_may_not_come_in_does_not_wait(
+    client: TestClient, ada: Person, app: App, query: Query, who: str
+) -> None:
+    key = client.post(f"{API}/api-keys", json={"name": "k", "scopes": ["read"]}, headers=ada.auth)
+    headers, expected = {"X-API-Key": key.json()["data"]["key"]}, 403
+    if who == "nobody any more":
+        query("UPDATE sessions SET ended_at = now(), end_reason = 'blocked'")
+        headers, expected = ada.auth, 401
+    under_way = (
+        "INSERT INTO idempotency_keys (user_id, key, request_hash) VALUES (:id, :key, :hash)"
+    )
+    with app.flask.app_context(), db.engine.connect() as other:
+        other.execute(text(under_way), {"id": ada.id, "key": KEY, "hash": bytes(32)})
+
+        refused = client.post(POSTS, json=POST, headers=headers | {"Idempotency-Key": KEY})
+
+        assert refused.status_code == expected
+        other.rollback()
 
 
 def test_nothing_of_it_outlives_the_account(client: TestClient, ada: Person, query: Query) -> None:

@@ -245,7 +245,7 @@ def anonymous_request(operation: str = "list_posts") -> RequestContext:
 def until_refused(app: App, operation: str, *, credentials: str) -> Iterator[None]:
     """Once for each request of one caller that gets through."""
     claims = AccessClaims(uuid4(), uuid4()) if credentials in ("user", "write") else None
-    key = KeyClaims(uuid4(), uuid4(), "user", frozenset({"read"}), is_new=False)
+    key = KeyClaims(uuid4(), uuid4(), frozenset({"read"}), is_new=False)
     with pytest.raises(RateLimited):
         for _ in range(1_000):
             context = anonymous_request(operation)

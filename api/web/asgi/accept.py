@@ -24,7 +24,7 @@ class Accept:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         offers = context.operation().offers
-        if not accepts(", ".join(Headers(scope=scope).getlist("accept")), offers):
+        if offers and not accepts(", ".join(Headers(scope=scope).getlist("accept")), offers):
             raise NotAcceptable({"Accept": f"must allow {' or '.join(offers)}"})
         await self.app(scope, receive, send)
 

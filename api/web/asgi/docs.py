@@ -14,6 +14,7 @@ from typing import cast
 from starlette.datastructures import Headers
 from starlette.types import Scope, Send
 
+from api.web import tags
 from api.web.asgi import error_pages
 from api.web.asgi.errors import respond
 from api.web.asgi.routes import RootHandler
@@ -66,13 +67,13 @@ def _contract(body: bytes, media_type: str) -> RootHandler:
 
 def _document(body: bytes, headers: dict[str, str]) -> RootHandler:
     """Sent anew only to those who have another one."""
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, **headers}
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    headers = {"ETag": f'"{tag}"', **headers}
     unchanged = {name: value for name, value in headers.items() if name != "Content-Type"}
 
     async def handler(scope: Scope, send: Send) -> None:
-        asked = Headers(scope=scope).get("if-none-match", "")
-        if asked == "*" or etag in asked.replace("W/", "").replace(" ", "").split(","):
+        asked = Headers(scope=scope).getlist("if-none-match")
+        if tags.names_any(asked) or tag in tags.named(asked):
             await respond(send, 304, b"", unchanged)
         else:
             await respond(send, 200, body, headers)

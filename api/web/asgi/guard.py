@@ -20,7 +20,10 @@ PATIENCE = 8.0
 """Seconds for a body to arrive."""
 DEEPEST = 20
 MOST_DIGITS = 19
-SINGLE = ("authorization", "content-length", "content-type", "host", "origin", "x-request-id")
+SINGLE = (
+    *("authorization", "content-length", "content-type", "host", "idempotency-key", "origin"),
+    *("x-api-key", "x-request-id"),
+)
 """Headers that mean something else to somebody else when they come twice."""
 DESCRIBING = (b"content-type", b"content-length", b"transfer-encoding", b"host", b"upgrade")
 TOKENS = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[{]|[\]}]', re.DOTALL)

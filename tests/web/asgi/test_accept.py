@@ -81,7 +81,14 @@ def refused(client: TestClient, operation: Operation, headers: dict[str, str]) -
     assert ("RateLimit" in response.headers) != operation.is_root
 
 
-@pytest.mark.parametrize("operation", CONTRACT.operations.values(), ids=lambda o: o.id)
+def test_probes_answer_whatever_is_accepted(client: TestClient) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path, headers={"Accept": "text/plain"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "operation", [o for o in CONTRACT.operations.values() if o.offers], ids=lambda o: o.id
+)
 class TestEveryOperation:
     def test_refuses_what_it_cannot_meet(
         self, client: TestClient, ada: Person, operation: Operation

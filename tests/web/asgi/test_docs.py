@@ -35,6 +35,8 @@ class TestDocuments:
             assert "Content-Length" not in again.headers  # RFC 9110, 8.6: it would be the 200's
             assert again.headers["ETag"] == etag
             assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+        lines = [("If-None-Match", '"other"'), ("If-None-Match", etag)]
+        assert client.get(path, headers=lines).status_code == 304
         other = client.get(path, headers={"If-None-Match": '"other"'})
         assert other.status_code == 200
 
