@@ -1,6 +1,6 @@
-"""Programs of the system that slow tests need: found, installed where that is possible, else named.
+"""Programs of the system and of npm that slow tests need: found, installed where that is possible, else named.
 
-    python -m tests.system       installs what is missing, as root on Debian or Ubuntu
+    python -m tests.system       installs what is missing, system packages as root on Debian or Ubuntu
 
 As a pytest plugin it lists at the end which tests a missing package cost, and with CI=true makes every skip a failure.
 """
@@ -18,6 +18,10 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = ROOT / "tests/contract/tools"
+NODE_TOOLS = ("npm", "ci", "--prefix", "tests/contract/tools")
+"""Installs the contract-test tools of npm; kept apart from the linters, which ./scripts/check installs."""
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 
 
@@ -51,9 +55,21 @@ def require(name: str) -> Path:
     """The program (for postgresql-15 the folder of its programs); without it the test is skipped."""
     found = PACKAGES[name].find()
     if found is None:
-        _skipped[name].append(os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0])
+        _skipped[name].append(_running())
         pytest.skip(f"needs the system package {name}")
     return Path(found)
+
+
+def require_node_tools() -> Path:
+    """The folder of their programs; without them the test is skipped."""
+    if not _node_tools_are_fresh():
+        _skipped[" ".join(NODE_TOOLS)].append(_running())
+        pytest.skip(f"needs {' '.join(NODE_TOOLS)}")
+    return TOOLS / "node_modules/.bin"
+
+
+def _running() -> str:
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,6 +102,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def install() -> None:
     """Install what is missing; say in one line what cannot be."""
+    _install_node_tools()
     missing = {name: package for name, package in PACKAGES.items() if package.find() is None}
     if not missing:
         return
@@ -98,6 +115,30 @@ def install() -> None:
         _apt_get("update", {})
         if not _apt_get("install", missing):
             print(f"apt-get could not install {names}: their tests are skipped", file=sys.stderr)
+
+
+def _node_tools_are_fresh() -> bool:
+    lock, installed = TOOLS / "package-lock.json", TOOLS / "node_modules/.installed"
+    return installed.is_file() and installed.read_bytes() == lock.read_bytes()
+
+
+def _install_node_tools() -> None:
+    if _node_tools_are_fresh():
+        return
+    print("Installing the contract-test tools of npm", file=sys.stderr)
+    path = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", "")])
+    done = subprocess.run(
+        [*NODE_TOOLS, "--prefer-offline"],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        print("npm could not install them: their tests are skipped", file=sys.stderr)
+        return
+    shutil.copy(TOOLS / "package-lock.json", TOOLS / "node_modules/.installed")
 
 
 def _apt_get(action: str, packages: dict[str, Package]) -> bool:

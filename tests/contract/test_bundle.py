@@ -45,7 +45,7 @@ TAGGED = {
 }
 """Whose answer has an ``ETag``, beside all that the API is asked for."""
 ANSWERED_AT_TIMES = {
-    "Error": {"stack"},
+    "Failure": {"stack"},
     "AuditDetails": {"event", "reason", "from", "to", "role", "failures", "fields", "scopes"},
     "User": {"email", "role", "status", "updated_at"},
 }

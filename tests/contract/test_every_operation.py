@@ -18,61 +18,61 @@ COMMENT = {"body": "무슨 꽃인가요?"}
 KEY = {"name": "nightly import", "scopes": ["read"]}
 POST = {"title": "마당에 핀 꽃", "body": "The first one this year.", "is_published": True}
 
-Call = Callable[[TestClient, Person], httpx.Response]
+Call = Callable[[httpx.Client, Person], httpx.Response]
 
 
-def log_in(client: TestClient, ada: Person) -> httpx.Response:
+def log_in(client: httpx.Client, ada: Person) -> httpx.Response:
     body = {"email": ada.email, "password": PASSWORD}
     return client.post(f"{API}/auth/login", json=body)
 
 
 def with_cookie(path: str) -> Call:
-    def call(client: TestClient, ada: Person) -> httpx.Response:
+    def call(client: httpx.Client, ada: Person) -> httpx.Response:
         log_in(client, ada)
         return client.post(path, headers=HERE)
 
     return call
 
 
-def write_post(client: TestClient, ada: Person) -> str:
+def write_post(client: httpx.Client, ada: Person) -> str:
     """Where it is."""
     created = client.post(f"{API}/posts", json=POST, headers=ada.auth)
     return created.headers["Location"]
 
 
-def get_post(client: TestClient, ada: Person) -> httpx.Response:
+def get_post(client: httpx.Client, ada: Person) -> httpx.Response:
     return client.get(write_post(client, ada))
 
 
-def write_comment(client: TestClient, ada: Person) -> httpx.Response:
+def write_comment(client: httpx.Client, ada: Person) -> httpx.Response:
     comments = f"{write_post(client, ada)}/comments"
     return client.post(comments, json=COMMENT, headers=ada.auth)
 
 
-def list_comments(client: TestClient, ada: Person) -> httpx.Response:
+def list_comments(client: httpx.Client, ada: Person) -> httpx.Response:
     post_id = write_comment(client, ada).json()["data"]["post_id"]
     return client.get(f"{API}/posts/{post_id}/comments")
 
 
 def to_a_comment(method: str, body: dict[str, str] | None = None) -> Call:
-    def call(client: TestClient, ada: Person) -> httpx.Response:
+    def call(client: httpx.Client, ada: Person) -> httpx.Response:
         place = write_comment(client, ada).headers["Location"]
         return client.request(method, place, json=body, headers=ada.auth)
 
     return call
 
 
-def make_key(client: TestClient, ada: Person) -> httpx.Response:
+def make_key(client: httpx.Client, ada: Person) -> httpx.Response:
     return client.post(f"{API}/api-keys", json=KEY, headers=ada.auth)
 
 
-def list_user_posts(client: TestClient, ada: Person) -> httpx.Response:
+def list_user_posts(client: httpx.Client, ada: Person) -> httpx.Response:
     write_post(client, ada)
     return client.get(f"{API}/users/{ada.id}/posts")
 
 
 def as_admin(method: str, path: str, body: dict[str, str] | None = None) -> Call:
-    def call(client: TestClient, ada: Person) -> httpx.Response:
+    def call(client: httpx.Client, ada: Person) -> httpx.Response:
         email = f"boss@{ada.email.partition('@')[2]}"
         found = client.post(f"{API}/auth/login", json={"email": email, "password": PASSWORD})
         headers = {"Authorization": f"Bearer {found.json()['data']['access_token']}"}

@@ -23,6 +23,17 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return FENCE.findall(page.read_text(encoding="utf-8"))
 
 
+def sections(page: Path) -> dict[str, list[str]]:
+    """Blocks of commands by the heading of second rank that they stand under."""
+    parts = page.read_text(encoding="utf-8").split("\n## ")[1:]
+    found = {part.partition("\n")[0]: FENCE.findall(part) for part in parts}
+    return {
+        heading: [text.strip() for language, text in fences if language == "bash"]
+        for heading, fences in found.items()
+        if fences
+    }
+
+
 def prose(page: Path) -> str:
     """The page without its blocks of code, in which a # is no heading."""
     return FENCE.sub("", page.read_text(encoding="utf-8"))

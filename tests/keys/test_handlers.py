@@ -119,6 +119,14 @@ class TestMaking:
             ("authn_token_revoked", "api_key", key["id"]),
         ]
 
+    def test_and_the_audit_log_is_shown_as_documented(
+        self, client: TestClient, people: People, key: dict[str, Any]
+    ) -> None:
+        logs = f"{API}/admin/audit-logs?target_type=api_key"
+        answer = client.get(logs, headers=people("boss", role="admin").auth)
+
+        assert [row["target_id"] for row in answer.json()["data"]["items"]] == [key["id"]]
+
 
 class TestUsing:
     def test_acts_for_the_person(
