@@ -63,9 +63,9 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int) -> None:
+def wait_for_port(port: int, patience: float = PATIENCE) -> None:
     """Return once somebody listens there."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=2).close()

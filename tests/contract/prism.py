@@ -41,6 +41,10 @@ class Proxies(httpx.BaseTransport):
         self.inner.close()
 
 
+PATIENCE = 120.0
+"""Seconds; each takes three of the processor to start, and there are four."""
+
+
 @dataclass(frozen=True)
 class Prism:
     """Ports of the proxies before the API and before the root."""
@@ -74,7 +78,7 @@ def standing_before(visitor: Visitor) -> Iterator[Prism]:
             line = command.replace("--port 4010", f"--port {port}")
             stack.enter_context(visitor.meanwhile(line, visitor.home / f"log-{port}"))
         for port in ports:
-            live.wait_for_port(port)
+            live.wait_for_port(port, PATIENCE)
         yield Prism((ports[0], ports[1]), (ports[2], ports[3]))
 
 

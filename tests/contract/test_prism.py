@@ -103,7 +103,7 @@ REFUSALS: dict[int, dict[str, str]] = {
     404: {},
     406: {"Accept": "image/png"},
 }
-ONE_KEY = {"Idempotency-Key": "the same"}
+ONE_KEY = {"Idempotency-Key": "the-same"}
 RULES: dict[int, Call] = {
     304: lambda client, ada: client.get(
         write_post(client, ada), headers=ada.auth | {"If-None-Match": "*"}

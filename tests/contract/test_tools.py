@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import live, system
+from tests.contract.prism import PATIENCE
 from tests.contract.test_schemathesis import RUNS
 from tests.contract.visitor import PREPARE, SECTIONS, Visitor
 
@@ -58,7 +59,7 @@ def test_prism(visitor: Visitor, tmp_path: Path) -> None:
     port = live.free_port()
 
     with visitor.meanwhile(proxy.replace("--port 4010", f"--port {port}"), tmp_path / "log"):
-        live.wait_for_port(port)
+        live.wait_for_port(port, PATIENCE)
         run = visitor.run(calls.replace(PRISM, f"http://127.0.0.1:{port}"))
 
     assert run.returncode == 0, run.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,11 +51,13 @@ class Visitor:
                 env=self._environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             yield process
         finally:
-            process.terminate()
+            # What stands on PATH as node starts the real one, which goes on when only the former ends.
+            os.killpg(process.pid, signal.SIGTERM)
             process.wait()
 
     def _shell(self, commands: str) -> list[str]:
