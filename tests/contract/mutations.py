@@ -30,7 +30,7 @@ from api.web.contract import Contract, Operation
 from scripts import embedded
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("api", "migrations", "openapi", "scripts", "tests", "setup.cfg", "pyproject.toml")
+PARTS = ("api", "docs", "migrations", "openapi", "scripts", "tests", "setup.cfg", "pyproject.toml")
 AT_ONCE = 2
 CONTRACT = Contract.load()
 OPERATIONS = ["tests/contract/test_every_operation.py"]
@@ -160,7 +160,7 @@ def _urls(servers: embedded.Servers, number: int) -> dict[str, str]:
 
 def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, target)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules"))
     else:
         shutil.copy(source, target)
 
