@@ -1,0 +1,38 @@
+# The one image: it serves (the default), and it releases (`madang release`). Configured by the environment alone; see .env.example.
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /app
+RUN python -m venv --without-pip /venv
+COPY requirements.lock requirements-dev.lock ./
+RUN pip --python /venv/bin/python install --no-compile --require-hashes -r requirements.lock
+COPY setup.cfg pyproject.toml README.md wsgi.py ./
+COPY api api
+COPY migrations migrations
+COPY openapi/bundle.yaml openapi/bundle.yaml
+COPY scripts/gunicorn.conf.py scripts/healthcheck.py scripts/
+# setuptools builds the project, by hash like all the rest, and is not needed afterwards; nor are source maps.
+RUN awk '/^setuptools==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements-dev.lock >/tmp/setuptools.lock \
+    && pip --python /venv/bin/python install --no-deps --require-hashes -r /tmp/setuptools.lock \
+    && pip --python /venv/bin/python install --no-deps --no-build-isolation --no-compile -e . \
+    && pip --python /venv/bin/python uninstall --yes setuptools \
+    && rm -r requirements.lock requirements-dev.lock README.md \
+    && find /venv -name '*.map' -delete \
+    && /venv/bin/python -m compileall -q -j 0 /venv/lib api migrations scripts wsgi.py
+
+FROM python:3.13-slim
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Madang" \
+      org.opencontainers.image.description="A contract-first REST API: people sign up, write posts and comment" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 ENVIRONMENT=production PORT=8000
+WORKDIR /app
+COPY --from=build /venv /venv
+COPY --from=build /app /app
+# A number, so that a cluster can see that it is not root. Nothing is written to the file system: it may be read-only.
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "scripts/healthcheck.py"]
+CMD ["gunicorn", "-c", "scripts/gunicorn.conf.py", "wsgi:app"]

@@ -1,0 +1,19 @@
+"""Whether the service in this container is alive, for the HEALTHCHECK of its image, which has no curl."""
+
+import os
+import sys
+from http.client import HTTPConnection, HTTPException
+
+
+def main() -> int:
+    connection = HTTPConnection("127.0.0.1", int(os.environ.get("PORT") or 8000), timeout=4)
+    try:
+        connection.request("GET", "/healthz")
+        return 0 if connection.getresponse().status == 200 else 1
+    except (OSError, HTTPException) as fault:
+        print(fault, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
