@@ -7,6 +7,7 @@ Contract of Unreleased in CHANGELOG.md does not name what changed. docs/versioni
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from api.web.contract import Json, read
@@ -16,9 +17,9 @@ from scripts.evolution.operations import breaking
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def complaints(old: Json, new: Json, changelog: str) -> list[str]:
+def complaints(old: Json, new: Json, changelog: str, today: datetime) -> list[str]:
     """Nothing if *new* may follow *old*, which was released."""
-    breaks = [] if _major(new) > _major(old) else breaking(old, new)
+    breaks = [] if _major(new) > _major(old) else breaking(old, new, today)
     said = named(changelog)
     unsaid = [name for name in changed(old, new) if name not in said]
     if breaks:
@@ -31,7 +32,8 @@ def complaints(old: Json, new: Json, changelog: str) -> list[str]:
 
 def main(root: Path = ROOT) -> int:
     old, new = (read(root / "openapi" / name) for name in ("released.yaml", "bundle.yaml"))
-    found = complaints(old, new, (root / "CHANGELOG.md").read_text(encoding="utf-8"))
+    changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = complaints(old, new, changelog, datetime.now(UTC))
     print(*found, sep="\n", end="\n" if found else "")
     return 1 if found else 0
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from api.web.contract import METHODS, ROLES
+from api.web.deprecation import NOTICE, Deprecation
 from scripts.evolution.schemas import narrowed
 
 Json = dict[str, Any]
 Found = Iterator[str]
 
+SAID = ("name", "in", "required", "schema", "description", "example", "examples", "deprecated")
+"""What else a parameter has: judged, or for people."""
 
-def breaking(old: Json, new: Json) -> list[str]:
-    """A sentence for each break, in the order of the old bundle."""
+
+def breaking(old: Json, new: Json, today: datetime) -> list[str]:
+    """A sentence for each break, in the order of the old bundle.
+
+    *today* is when *new* would be released: what it deprecates has to last from then on.
+    """
     old, new = _without_references(old), _without_references(new)
-    return [*_limits(old["x-rate-limits"], new["x-rate-limits"]), *_operations(old, new)]
+    return [
+        *_limits(old["x-rate-limits"], new["x-rate-limits"]),
+        *_codes(*(document["components"]["schemas"]["ErrorCode"] for document in (old, new))),
+        *_operations(old, new, today),
+    ]
 
 
 def _without_references(document: Json) -> Json:
@@ -45,20 +57,30 @@ def _without_references(document: Json) -> Json:
 def _limits(old: Json, new: Json) -> Found:
     for name in old.keys() & new.keys():
         was, is_ = old[name], new[name]
-        if is_["limit"] < was["limit"] or is_["window"] > was["window"]:
-            yield f"rate limit {name}: allows less"
+        if is_["limit"] < was["limit"]:
+            yield f"rate limit {name}: allows less at once"
+        elif is_["limit"] * was["window"] < was["limit"] * is_["window"]:
+            yield f"rate limit {name}: allows less over time"
         if (is_["by"], is_["when"]) != (was["by"], was["when"]):
             yield f"rate limit {name}: counts others"
 
 
-def _operations(old: Json, new: Json) -> Found:
+def _codes(old: Json, new: Json) -> Found:
+    for code, was in old["x-errors"].items():
+        if not (is_ := new["x-errors"].get(code)):
+            yield f"error {code} is gone"
+        elif was["status"] != is_["status"]:
+            yield f"error {code} has the status {is_['status']}"
+
+
+def _operations(old: Json, new: Json, today: datetime) -> Found:
     after = dict(_by_place(new))
     for place, was in _by_place(old):
         if place not in after:
             yield f"{was['operationId']}: {place} is gone"
             continue
         is_ = after[place]
-        found = [*_identity(was, is_), *_access(was, is_, old, new)]
+        found = [*_identity(was, is_), *_notice(was, is_, today), *_access(was, is_, old, new)]
         found += [*_request(was, is_), *_answers(was["responses"], is_["responses"])]
         yield from (f"{was['operationId']}: {text}" for text in found)
 
@@ -78,6 +100,15 @@ def _by_place(document: Json) -> Iterator[tuple[str, Json]]:
 def _identity(old: Json, new: Json) -> Found:
     if old["operationId"] != new["operationId"]:
         yield f"is called {new['operationId']}"
+
+
+def _notice(old: Json, new: Json, today: datetime) -> Found:
+    """Of an end that is not known yet, those who are to move on learn today at the earliest."""
+    was, is_ = Deprecation.of(old), Deprecation.of(new)
+    if is_ and not was and is_.ends - today < NOTICE:
+        yield f"ends less than {NOTICE.days} days from now"
+    if is_ and was and is_.ends < was.ends:
+        yield "ends earlier than was said"
 
 
 def _access(old: Json, new: Json, before: Json, after: Json) -> Found:
@@ -113,8 +144,10 @@ def _request(old: Json, new: Json) -> Found:
     for name, parameter in before.items():
         if name not in after:
             yield f"{name} is gone"
-        else:
-            yield from narrowed(name, parameter["schema"], after[name]["schema"], asked=True)
+            continue
+        if _spelling(parameter) != _spelling(after[name]):
+            yield f"{name} is written another way"
+        yield from narrowed(name, parameter["schema"], after[name]["schema"], asked=True)
     body, other = old.get("requestBody", {}), new.get("requestBody", {})
     if other.get("required") and not body.get("required"):
         yield "a body is required"
@@ -123,6 +156,13 @@ def _request(old: Json, new: Json) -> Found:
 
 def _parameters(operation: Json) -> dict[str, Json]:
     return {f"{p['in']} parameter {p['name']}": p for p in operation["parameters"]}
+
+
+def _spelling(parameter: Json) -> Json:
+    """How a value is put into a request, with what OpenAPI takes for granted."""
+    style = parameter.get("style", "form" if parameter["in"] in ("query", "cookie") else "simple")
+    usual = {"style": style, "explode": style == "form"}
+    return usual | {key: value for key, value in parameter.items() if key not in SAID}
 
 
 def _answers(old: Json, new: Json) -> Found:

@@ -75,6 +75,49 @@ BREAKING: dict[str, Edit] = {
     "minLength is raised": put(f"{SCHEMAS}#Title#minLength", 2),
     "a pattern is another": put(f"{SCHEMAS}#Title#pattern", "^[a-z]+$"),
     "a request may not be something": put(f"{SCHEMAS}#Title#not", {"enum": ["yard"]}),
+    "a pattern of an answer is another": put(
+        f"{SCHEMAS}#NewApiKey#properties#key#pattern", "^k_[a-z]+$"
+    ),
+    "a list of an answer may repeat": drop(f"{SCHEMAS}#KeyScopes#uniqueItems"),
+    "minProperties begins in a request": put(f"{SCHEMAS}#PostPatch#minProperties", 1),
+    "maxProperties begins in a request": put(f"{NEW_POST}#maxProperties", 2),
+    "a lowest value is excluded": put(f"{PARAMETERS}#Page#schema#exclusiveMinimum", value=True),
+    "a highest value is excluded": put(f"{PARAMETERS}#Size#schema#exclusiveMaximum", value=True),
+    "a property of a request is for answers only": put(
+        f"{NEW_POST}#properties#is_published#readOnly", value=True
+    ),
+    "a property of an answer is for requests only": put(
+        f"{ANSWERED_POST}#properties#is_published#writeOnly", value=True
+    ),
+    "a default begins": put(f"{PARAMETERS}#SearchQuery#schema#default", "yard"),
+    "an enum with null begins in a request": every(
+        put(f"{SCHEMAS}#Bio#enum", [None, "yard"]),
+    ),
+    "an enum of an answer says that it grows": put(f"{SCHEMAS}#AccountStatus#x-grows", value=True),
+    "values of a map in an answer are of any type": put(
+        f"{SCHEMAS}#ErrorDetails#additionalProperties", value=True
+    ),
+    "a map in an answer is none any more": put(
+        f"{SCHEMAS}#ErrorDetails#additionalProperties", value=False
+    ),
+    "a schema has a word that the rules do not know": put(f"{SCHEMAS}#Title#x-trimmed", value=True),
+    "an answer has a word that the rules do not know": put(
+        f"{ANSWERED_POST}#properties#is_published#x-inverted", value=True
+    ),
+    "a list in a query is written another way": put(
+        f"{PARAMETERS}#PostSort#style", "pipeDelimited"
+    ),
+    "an error code is gone": every(
+        drop(f"{SCHEMAS}#ErrorCode#x-errors#EMAIL_TAKEN"),
+        remove(f"{SCHEMAS}#ErrorCode#enum", "EMAIL_TAKEN"),
+    ),
+    "an error code has another status": put(
+        f"{SCHEMAS}#ErrorCode#x-errors#EMAIL_TAKEN#status", 422
+    ),
+    "a path parameter is called another name": every(
+        copied("paths#/comments/{id}", "paths#/comments/{comment_id}"),
+        drop("paths#/comments/{id}"),
+    ),
     "a request needs a body": put(
         f"{POST}#delete#requestBody",
         {"required": True, "content": {"application/json": {"schema": TEXT}}},
@@ -95,6 +138,9 @@ BREAKING: dict[str, Edit] = {
     "a rate limit is lowered": put("x-rate-limits#write#limit", 10),
     "a rate limit lasts longer": put("x-rate-limits#write#window", 600),
     "a rate limit counts others": put("x-rate-limits#login#by", "user"),
+    "a rate limit allows less over time": every(
+        put("x-rate-limits#write#limit", 40), put("x-rate-limits#write#window", 90)
+    ),
     "an operation is charged more": add(f"{POST}#get#x-policy#rate_limit", "write"),
     "an operation is charged to a new limit": every(
         put("x-rate-limits#extra", EXTRA), add(f"{POST}#get#x-policy#rate_limit", "extra")
@@ -149,13 +195,31 @@ HARMLESS: dict[str, Edit] = {
     "a lower role is enough": put("paths#/admin/users#get#x-policy#role", "moderator"),
     "an operation opens to API keys": put("paths#/auth/logout#post#x-policy#scope", "write"),
     "a rate limit is raised": put("x-rate-limits#write#limit", 60),
+    "a rate limit lasts longer and gives as much more": every(
+        put("x-rate-limits#write#limit", 60), put("x-rate-limits#write#window", 120)
+    ),
+    "a request takes numbers instead of integers": put(f"{PARAMETERS}#Size#schema#type", "number"),
+    "a request takes larger integers": put(f"{PARAMETERS}#Size#schema#format", "int64"),
+    "a lowest value is said not to be excluded": put(
+        f"{PARAMETERS}#Page#schema#exclusiveMinimum", value=False
+    ),
+    "a style is named that was understood": every(
+        put(f"{PARAMETERS}#PostSort#style", "form"),
+        put(f"{PARAMETERS}#PostSort#explode", value=True),
+    ),
+    "an answer opens": put(f"{ANSWERED_POST}#additionalProperties", value=True),
+    "a property of a request is for requests only": put(
+        f"{NEW_POST}#properties#is_published#writeOnly", value=True
+    ),
+    "the remedy of an error changes": put(
+        f"{SCHEMAS}#ErrorCode#x-errors#EMAIL_TAKEN#remedy", "Other words."
+    ),
     "a rate limit is shorter": put("x-rate-limits#write#window", 30),
     "an operation is charged less": remove(f"{POSTS}#post#x-policy#rate_limit", "write"),
     "an operation is charged to a limit of new callers": every(
         put("x-rate-limits#extra", EXTRA | {"when": "robots"}),
         add(f"{POST}#get#x-policy#rate_limit", "extra"),
     ),
-    "an operation is deprecated": put(f"{POST}#get#deprecated", value=True),
     "a schema moves into the components": every(
         copied(f"{ANSWERED_POST}#properties#is_published", f"{SCHEMAS}#Flag"),
         put(f"{ANSWERED_POST}#properties#is_published", {"$ref": "#/components/schemas/Flag"}),

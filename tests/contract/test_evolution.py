@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,17 @@ from tests.spec import CONTRACT
 NOW = CONTRACT.document
 GONE = drop(f"{POST}#get")
 BREAK = "get_post: GET /api/v1/posts/{id} is gone"
+TODAY = datetime(2027, 3, 1, tzinfo=UTC)
 COLOUR = put(f"{NEW_POST}#properties#colour", TEXT)
+
+
+def ends(sunset: str) -> Edit:
+    """Whose notice began before today, as it may: what counts is when it was released."""
+    return every(
+        put(f"{POST}#get#deprecated", value=True),
+        put(f"{POST}#get#x-deprecated-at", "2027-01-15"),
+        put(f"{POST}#get#x-sunset", sunset),
+    )
 
 
 def edited(edit: Edit) -> dict[str, Any]:
@@ -35,14 +46,14 @@ def edited(edit: Edit) -> dict[str, Any]:
 class TestBreaking:
     @pytest.mark.parametrize("change", BREAKING)
     def test_what_programs_rely_on_goes(self, change: str) -> None:
-        assert breaking(NOW, edited(BREAKING[change]))
+        assert breaking(NOW, edited(BREAKING[change]), TODAY)
 
     @pytest.mark.parametrize("change", HARMLESS)
     def test_what_they_do_not_notice_may_come(self, change: str) -> None:
-        assert breaking(NOW, edited(HARMLESS[change])) == []
+        assert breaking(NOW, edited(HARMLESS[change]), TODAY) == []
 
     def test_is_said_with_operation_and_place(self) -> None:
-        found = breaking(NOW, edited(put("components#schemas#Title#maxLength", 100)))
+        found = breaking(NOW, edited(put("components#schemas#Title#maxLength", 100)), TODAY)
 
         assert found == [
             "create_post: the body.title has a lower maxLength",
@@ -52,6 +63,34 @@ class TestBreaking:
     def test_each_case_is_a_change(self) -> None:
         edits = BREAKING | HARMLESS
         assert [name for name in edits if edited(edits[name]) == NOW] == []
+
+
+class TestNotice:
+    """Whoever uses an operation has 180 days from the release that says when it ends."""
+
+    @pytest.mark.parametrize(
+        ("sunset", "found"),
+        [
+            ("2027-08-28", []),
+            ("2027-08-27", ["get_post: ends less than 180 days from now"]),
+        ],
+    )
+    def test_is_counted_from_the_release(self, sunset: str, found: list[str]) -> None:
+        assert breaking(NOW, edited(ends(sunset)), TODAY) == found
+
+    @pytest.mark.parametrize(
+        ("sunset", "found"),
+        [
+            ("2027-08-01", []),
+            ("2028-08-01", []),
+            ("2027-07-31", ["get_post: ends earlier than was said"]),
+        ],
+    )
+    def test_is_kept(self, sunset: str, found: list[str]) -> None:
+        assert breaking(edited(ends("2027-08-01")), edited(ends(sunset)), TODAY) == found
+
+    def test_may_be_taken_back(self) -> None:
+        assert breaking(edited(ends("2027-08-01")), NOW, TODAY) == []
 
 
 class TestNames:
@@ -138,7 +177,7 @@ class TestGate:
     def complaints(self, edit: Edit, line: str = "") -> list[str]:
         """Without their headings."""
         changelog = f"## [Unreleased]\n\n### Contract\n\n- {line}\n"
-        lines = complaints(NOW, edited(edit), changelog)
+        lines = complaints(NOW, edited(edit), changelog, TODAY)
         return [line for line in lines if not line.endswith(":")]
 
 
