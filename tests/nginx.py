@@ -1,58 +1,95 @@
-"""A real nginx in front of a server, as far as a test needs one."""
+"""The deployed configuration on a real nginx, in front of real servers; only addresses are exchanged."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from tests import live
 from tests.system import require
 
-ERRORS = live.ROOT / "nginx" / "errors.conf"
-CONFIGURATION = """
-daemon off; pid {home}/pid; error_log {home}/error.log;
-events {{}}
-http {{
-    access_log off; gzip on; gzip_min_length 1; gzip_types application/json;
-    client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
-    uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        include {errors};
-        client_max_body_size 64k; client_body_buffer_size 64k; large_client_header_buffers 4 8k;
-        location / {{ proxy_pass {upstream}; proxy_http_version 1.1; proxy_set_header Host $proxy_host; }}
-    }}
-}}
-"""
+SOURCE = live.ROOT / "nginx"
+NAME = "localhost"
 
 
 @contextmanager
-def in_front_of(upstream: str, home: Path) -> Iterator[str]:
-    """Its URL. Answers are compressed for whoever takes that."""
+def in_front_of(*upstreams: str, home: Path) -> Iterator[str]:
+    """Its URL; *upstreams* are URLs of the service."""
     port = live.free_port()
-    configuration = home / "nginx.conf"
-    values = {"home": home, "port": port, "upstream": upstream, "errors": ERRORS}
-    configuration.write_text(CONFIGURATION.format(**values))
-    process = subprocess.Popen([require("nginx"), "-c", configuration, "-p", home])
+    with _run(_configure(home, "http", upstreams, {"8080": port}), home, port):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def with_tls(*upstreams: str, home: Path) -> Iterator[tuple[str, str]]:
+    """Its URLs without and with TLS, under the name that its certificate (``home/certificates``) is for."""
+    plain, secure = live.free_port(), live.free_port()
+    _certify(home / "certificates")
+    configuration = _configure(home, "https", upstreams, {"8080": plain, "8443": secure})
+    with _run(configuration, home, secure):
+        yield f"http://{NAME}:{plain}", f"https://{NAME}:{secure}"
+
+
+def _configure(home: Path, site: str, upstreams: tuple[str, ...], ports: dict[str, int]) -> Path:
+    """Docker's resolver finds all addresses of ``app``, the image's entrypoint puts SERVER_NAME in."""
+    shutil.copytree(SOURCE, home / "nginx")
+    (home / "sites").mkdir()
+    servers = "\n".join(
+        f"server {url.removeprefix('http://')} max_fails=1 fail_timeout=2s;" for url in upstreams
+    )
+    template = home / "nginx" / "sites" / f"{site}.conf.template"
+    shutil.copy(template, home / "sites" / "site.conf")
+    for file in [*home.glob("nginx/*.conf"), home / "sites" / "site.conf"]:
+        text = file.read_text(encoding="utf-8")
+        text = re.sub(r"/tmp/|/dev/std(out|err)", lambda found: _own(found, home), text)
+        text = text.replace("${SERVER_NAME}", f"{NAME} 127.0.0.1" if site == "http" else NAME)
+        text = re.sub(r"server app:8000 .*;", servers, text)
+        text = text.replace("/etc/nginx/certificates", str(home / "certificates"))
+        text = re.sub(r"/etc/nginx/(service|errors)\.conf", rf"{home}/nginx/\1.conf", text)
+        for default, port in ports.items():
+            text = text.replace(f"listen {default}", f"listen 127.0.0.1:{port}")
+        file.write_text(text, encoding="utf-8")
+    return home / "nginx" / "nginx.conf"
+
+
+def _own(found: re.Match[str], home: Path) -> str:
+    """nginx as a container has /tmp and the standard streams for itself."""
+    return f"{home}/" if found[0] == "/tmp/" else f"{home}/nginx.{found[1]}"
+
+
+def _certify(folder: Path) -> None:
+    folder.mkdir()
+    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+    name = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command = [require("openssl"), "req", "-x509", *key, "-days", "2", *name, *files]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@contextmanager
+def _run(configuration: Path, home: Path, port: int) -> Iterator[None]:
+    command = [require("nginx"), "-c", configuration, "-p", home, "-g", "daemon off;"]
+    with (home / "nginx.start").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
-        yield _once_up(f"http://127.0.0.1:{port}")
+        _wait(process, home, port)
+        yield
     finally:
         process.terminate()
         process.wait(live.PATIENCE)
 
 
-def _once_up(url: str) -> str:
+def _wait(process: subprocess.Popen[bytes], home: Path, port: int) -> None:
     end = time.monotonic() + live.PATIENCE
-    while time.monotonic() < end:
+    while process.poll() is None and time.monotonic() < end:
         try:
-            httpx.get(f"{url}/healthz")
-        except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return url
-    raise AssertionError("nginx did not start")
+            live.wait_for_port(port, patience=0.2)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError(f"nginx did not start:\n{(home / 'nginx.start').read_text()}")

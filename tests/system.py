@@ -46,7 +46,9 @@ class Package:
 PACKAGES = {
     "chromium": Package(_program("chromium", "chromium-browser"), ("chromium",)),
     "nginx": Package(_program("nginx"), ("nginx",)),
+    "openssl": Package(_program("openssl"), ("openssl",)),
     "postgresql-15": Package(_postgres, ("postgresql-15", "postgresql")),
+    "slowhttptest": Package(_program("slowhttptest"), ("slowhttptest",)),
 }
 _skipped: dict[str, list[str]] = defaultdict(list)
 

@@ -18,7 +18,7 @@ def test_a_tag_outlives_gzip(people: People, environment: dict[str, str], tmp_pa
     ada = people("ada")
     with (
         live.serve(environment, tmp_path / "log") as server,
-        nginx.in_front_of(server.url, tmp_path) as url,
+        nginx.in_front_of(server.url, home=tmp_path) as url,
         httpx.Client(base_url=url, headers=ada.auth | {"Accept-Encoding": "gzip"}) as client,
     ):
         place = client.post("/api/v1/posts", json=POST).headers["Location"]

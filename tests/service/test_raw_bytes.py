@@ -39,7 +39,7 @@ def url(
     if request.param == "directly":
         yield directly.url
         return
-    with nginx.in_front_of(directly.url, tmp_path_factory.mktemp("nginx")) as front:
+    with nginx.in_front_of(directly.url, home=tmp_path_factory.mktemp("nginx")) as front:
         yield front
 
 
@@ -86,6 +86,8 @@ def exchange(url: str, raw: Raw) -> tuple[int, str, bytes] | None:
 
 
 def test_it_is_well_afterwards(url: str) -> None:
-    answer = exchange(url, Raw(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    answer = exchange(
+        url, Raw(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    )
     assert answer is not None
     assert answer[0] == 200

@@ -47,7 +47,7 @@ def url(
     if request.param == "directly":
         yield server.url
         return
-    with nginx.in_front_of(server.url, tmp_path_factory.mktemp("nginx")) as front:
+    with nginx.in_front_of(server.url, home=tmp_path_factory.mktemp("nginx")) as front:
         yield front
 
 

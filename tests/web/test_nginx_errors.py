@@ -1,4 +1,4 @@
-"""What nginx answers by itself is told in the words of the service."""
+"""What nginx answers by itself is told in the words of the service, and has the headers of its answers."""
 
 from __future__ import annotations
 
@@ -10,34 +10,53 @@ import pytest
 
 from api.errors import (
     DomainError,
+    Forbidden,
     InvalidInput,
     MethodNotAllowed,
+    NotFound,
     Overloaded,
     PayloadTooLarge,
 )
+from api.web.asgi.entry import API_HEADERS, HSTS
 from api.web.asgi.unparsable import FAULT
 from api.web.errorhandler import shape
-from tests.live import ROOT
+from tests import nginx
 
-PAGES = re.findall(
-    r"return (\d+) '(.+)';", (ROOT / "nginx" / "errors.conf").read_text(encoding="utf-8")
-)
+TEXT = (nginx.SOURCE / "errors.conf").read_text(encoding="utf-8")
+PAGES = re.findall(r"location = /\.madang/([a-z-]+) \{\s+return (\d+) '(.+)';", TEXT)
 SAID: dict[str, DomainError] = {
-    "INVALID_INPUT": InvalidInput(FAULT),
-    "METHOD_NOT_ALLOWED": MethodNotAllowed(""),
-    "PAYLOAD_TOO_LARGE": PayloadTooLarge(),
-    "OVERLOADED": Overloaded(),
+    "unparsable": InvalidInput(FAULT),
+    "unknown-host": InvalidInput({"host": "is not the name of this service"}),
+    "plain": Forbidden({"url": "has to begin with https://"}),
+    "not-found": NotFound(),
+    "method": MethodNotAllowed(""),
+    "too-large": PayloadTooLarge(),
+    "overloaded": Overloaded(),
 }
 
 
-@pytest.mark.parametrize(("status", "body"), PAGES)
-def test_as_the_service_would(status: str, body: str) -> None:
-    told = json.loads(body)
+@pytest.mark.parametrize(("name", "status", "body"), PAGES)
+def test_as_the_service_would(name: str, status: str, body: str) -> None:
+    ours = shape(SAID[name], request_id="$trace")
 
-    ours = shape(SAID[told["error"]["code"]], request_id="$request_id")
-
-    assert (HTTPStatus(int(status)), told) == (ours.status, json.loads(ours.body))
+    assert (HTTPStatus(int(status)), json.loads(body)) == (ours.status, json.loads(ours.body))
 
 
 def test_all_are_there() -> None:
-    assert {json.loads(body)["error"]["code"] for _, body in PAGES} == SAID.keys()
+    assert {name for name, _, _ in PAGES} == SAID.keys()
+
+
+def test_headers_are_those_of_the_service() -> None:
+    found = {name: value.strip('"') for name, value in ADDED}
+
+    assert found == API_HEADERS | {
+        "X-Request-ID": "$trace",
+        "Retry-After": "$retry_after",
+        "Strict-Transport-Security": "$hsts",
+    }
+    configuration = (nginx.SOURCE / "nginx.conf").read_text(encoding="utf-8")
+    assert f'on "{HSTS}";' in configuration
+    assert f"503 {Overloaded().headers['Retry-After']};" in configuration
+
+
+ADDED = re.findall(r"add_header (\S+) (\".+\"|\S+) always;", TEXT)

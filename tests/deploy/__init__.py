@@ -1,0 +1,1 @@
+"""What a deployment consists of beside the service: nginx, containers, blueprints."""

@@ -1,0 +1,215 @@
+"""The configuration that is deployed, on a real nginx before the real service: who gets in, and how."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.web.asgi.entry import API_HEADERS, HSTS
+from tests import live, nginx
+from tests.nginx import NAME
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass
+class Site:
+    plain: str
+    secure: str
+    home: Path
+    server: live.Server
+
+    def client(self, **options: object) -> httpx.Client:
+        trusted = ssl.create_default_context(cafile=str(self.home / "certificates/fullchain.pem"))
+        return httpx.Client(base_url=self.secure, verify=trusted, **options)
+
+
+@pytest.fixture(scope="module")
+def site(
+    environment: dict[str, str], app: object, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("site")
+    settings = {"PUBLIC_URL": "https://localhost", "TRUSTED_PROXY_HOPS": "1"}
+    with (
+        live.serve(environment | settings, home / "log") as server,
+        nginx.with_tls(server.url, home=home) as (plain, secure),
+    ):
+        yield Site(plain, secure, home, server)
+
+
+@pytest.fixture
+def client(site: Site, clean: None) -> Iterator[httpx.Client]:
+    with site.client() as client:
+        yield client
+
+
+class TestOverTLS:
+    def test_answers_are_those_of_the_service(self, client: httpx.Client, site: Site) -> None:
+        answer = client.get("/healthz")
+
+        assert answer.status_code == 200
+        assert answer.headers.get_list("Strict-Transport-Security") == [HSTS]
+        assert {answer.headers[name] for name in API_HEADERS} == set(API_HEADERS.values())
+        assert answer.headers["Server"] == "nginx"
+
+    def test_speaks_http_2(self, site: Site) -> None:
+        assert negotiated(site, ["h2", "http/1.1"]) == "h2"
+
+    @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
+    def test_takes_no_old_protocol(self, site: Site) -> None:
+        with pytest.raises(OSError, match=r"(?i)protocol|reset"):
+            negotiated(site, [], ssl.TLSVersion.TLSv1_1)
+
+    def test_shows_no_certificate_under_another_name(self, site: Site) -> None:
+        with pytest.raises(ssl.SSLError, match="UNRECOGNIZED_NAME"):
+            negotiated(site, [], name="elsewhere.example.com")
+
+    def test_compresses(self, client: httpx.Client) -> None:
+        answer = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in answer.headers["Vary"]
+
+
+class TestInTheClear:
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    def test_the_api_refuses(self, site: Site, method: str) -> None:
+        token = {"Authorization": "Bearer secret"}
+        answer = httpx.request(method, f"{site.plain}/api/v1/posts", headers=token)
+
+        assert_refused(answer, 403, "FORBIDDEN")
+        assert front_lines(site, answer)[0]["upstream"] == ""
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD"])
+    def test_pages_are_elsewhere(self, site: Site, method: str) -> None:
+        answer = httpx.request(method, f"{site.plain}/docs?deep=1")
+
+        assert answer.status_code == 308
+        assert answer.headers["Location"] == "https://localhost/docs?deep=1"
+
+    def test_nothing_is_sent_on_that_has_a_body(self, site: Site) -> None:
+        assert_refused(httpx.post(f"{site.plain}/docs", json={}), 403, "FORBIDDEN")
+
+
+class TestWhoComesIn:
+    @pytest.mark.parametrize("path", ["/api/v1/posts", "/docs", "/"])
+    def test_another_name_is_not_answered(self, site: Site, path: str) -> None:
+        answer = httpx.get(f"{site.plain}{path}", headers={"Host": "elsewhere.example.com"})
+
+        assert_refused(answer, 400, "INVALID_INPUT")
+
+    def test_a_name_is_not_lent_under_tls(self, client: httpx.Client) -> None:
+        answer = client.get("/api/v1/posts", headers={"Host": "elsewhere.example.com"})
+
+        assert_refused(answer, 400, "INVALID_INPUT")
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            {},
+            {"X-Forwarded-For": "203.0.113.9"},
+            {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Real-IP": "203.0.113.9"},
+            {"Forwarded": "for=203.0.113.9", "X_Forwarded_For": "203.0.113.9"},
+        ],
+        ids=["nothing said", "one", "two", "others"],
+    )
+    def test_an_address_is_the_one_of_the_connection(
+        self, site: Site, forged: dict[str, str]
+    ) -> None:
+        away = httpx.HTTPTransport(local_address="127.0.0.7", verify=False)
+        with site.client(transport=away) as client:
+            answer = client.get("/api/v1/posts", headers=forged)
+
+        assert [line["ip"] for line in lines(site, answer)] == ["127.0.0.7"]
+
+    def test_metrics_are_closed(self, client: httpx.Client) -> None:
+        assert_refused(client.get("/metrics"), 404, "NOT_FOUND")
+
+    def test_a_flood_is_told_to_wait(self, site: Site) -> None:
+        away = httpx.HTTPTransport(local_address="127.0.0.8", verify=False)
+        with site.client(transport=away) as client:
+            found = [client.get("/healthz") for _ in range(400)]
+
+        refused = [answer for answer in found if answer.status_code != 200]
+        assert 0 < len(refused) < len(found)
+        for answer in refused:
+            assert_refused(answer, 503, "OVERLOADED")
+            assert answer.headers["Retry-After"] == "2"
+
+
+class TestRequestId:
+    def test_is_one_in_the_answer_and_in_both_logs(self, client: httpx.Client, site: Site) -> None:
+        answer = client.get("/api/v1/posts")
+
+        assert len(lines(site, answer)) == 1
+        assert len(front_lines(site, answer)) == 1
+
+    @pytest.mark.parametrize(("given", "kept"), [("my-own.id_1", True), ("a b", False)])
+    def test_of_a_client_is_kept_if_it_is_one(
+        self, client: httpx.Client, given: str, kept: bool
+    ) -> None:
+        for path in ("/api/v1/posts", "/metrics"):
+            answer = client.get(path, headers={"X-Request-ID": given})
+            assert (answer.headers["X-Request-ID"] == given) is kept
+
+
+def assert_refused(answer: httpx.Response, status: int, code: str) -> None:
+    """By nginx itself, in the one shape and with all headers."""
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["request_id"] == answer.headers["X-Request-ID"]
+    for name, value in API_HEADERS.items():
+        assert answer.headers.get_list(name) == [value]
+    secure = [HSTS] if answer.url.scheme == "https" else []
+    assert answer.headers.get_list("Strict-Transport-Security") == secure
+
+
+def negotiated(
+    site: Site,
+    protocols: list[str],
+    version: ssl.TLSVersion | None = None,
+    name: str = NAME,
+) -> str | None:
+    """The protocol over TLS that was chosen."""
+    context = ssl._create_unverified_context()
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    if version:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+    address = urlsplit(site.secure)
+    with (
+        socket.create_connection(("127.0.0.1", address.port or 443)) as connection,
+        context.wrap_socket(connection, server_hostname=name) as secured,
+    ):
+        return secured.selected_alpn_protocol()
+
+
+def lines(site: Site, answer: httpx.Response) -> list[dict[str, str]]:
+    """What the service wrote of a request."""
+    return _of(site.server.log, answer)
+
+
+def front_lines(site: Site, answer: httpx.Response) -> list[dict[str, str]]:
+    return _of(site.home / "nginx.out", answer)
+
+
+def _of(log: Path, answer: httpx.Response) -> list[dict[str, str]]:
+    """Once it is there: it is written after the answer."""
+    asked = answer.headers["X-Request-ID"]
+    end = time.monotonic() + live.PATIENCE
+    while time.monotonic() < end:
+        if found := [line for line in log.read_text().splitlines() if asked in line]:
+            return [json.loads(line) for line in found]
+        time.sleep(0.02)
+    raise AssertionError("nothing was logged")
