@@ -13,7 +13,7 @@ try:
 except Misconfigured as _fault:
     sys.exit(str(_fault))
 
-worker_class = "asgi"
+worker_class = "api.web.asgi.drain.Worker"
 bind = f"{os.environ.get('BIND') or '0.0.0.0'}:{_settings.port}"  # noqa: S104 - a container has one purpose
 workers = _settings.web_concurrency
 preload_app = False
@@ -53,7 +53,8 @@ def child_exit(_server: object, _worker: object) -> None:
 
 
 def post_worker_init(_worker: object) -> None:
-    """What cannot be parsed as HTTP is answered in the service's own shape."""
-    from api.web.asgi import unparsable
+    """What cannot be parsed is answered in the service's own shape, and connections end as announced."""
+    from api.web.asgi import drain, unparsable
 
     unparsable.install()
+    drain.install()

@@ -30,13 +30,15 @@ class Server:
 
 
 @contextmanager
-def serve(environment: dict[str, str], log: Path, *arguments: str) -> Iterator[Server]:
+def serve(
+    environment: dict[str, str], log: Path, *arguments: str, port: int | None = None
+) -> Iterator[Server]:
     """Run gunicorn with our configuration until the block ends. *arguments* go to gunicorn."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {"PUBLIC_URL": url, **environment, "PORT": str(port), "PATH": os.environ["PATH"]}
     command = [sys.executable, "-m", "gunicorn", "-c", "scripts/gunicorn.conf.py", *arguments]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"],
             cwd=ROOT,

@@ -39,22 +39,24 @@ def _configure(home: Path, site: str, upstreams: tuple[str, ...], ports: dict[st
     """Docker's resolver finds all addresses of ``app``, the image's entrypoint puts SERVER_NAME in."""
     shutil.copytree(SOURCE, home / "nginx")
     (home / "sites").mkdir()
-    servers = "\n".join(
-        f"server {url.removeprefix('http://')} max_fails=1 fail_timeout=2s;" for url in upstreams
-    )
+    addresses = [url.removeprefix("http://") for url in upstreams]
     template = home / "nginx" / "sites" / f"{site}.conf.template"
     shutil.copy(template, home / "sites" / "site.conf")
     for file in [*home.glob("nginx/*.conf"), home / "sites" / "site.conf"]:
         text = file.read_text(encoding="utf-8")
         text = re.sub(r"/tmp/|/dev/std(out|err)", lambda found: _own(found, home), text)
         text = text.replace("${SERVER_NAME}", f"{NAME} 127.0.0.1" if site == "http" else NAME)
-        text = re.sub(r"server app:8000 .*;", servers, text)
+        text = re.sub(r"server app:8000.*;", lambda found: _each(found[0], addresses), text)
         text = text.replace("/etc/nginx/certificates", str(home / "certificates"))
         text = re.sub(r"/etc/nginx/(service|errors)\.conf", rf"{home}/nginx/\1.conf", text)
         for default, port in ports.items():
             text = text.replace(f"listen {default}", f"listen 127.0.0.1:{port}")
         file.write_text(text, encoding="utf-8")
     return home / "nginx" / "nginx.conf"
+
+
+def _each(line: str, addresses: list[str]) -> str:
+    return "\n".join(line.replace("app:8000", address) for address in addresses)
 
 
 def _own(found: re.Match[str], home: Path) -> str:
@@ -64,18 +66,20 @@ def _own(found: re.Match[str], home: Path) -> str:
 
 def _certify(folder: Path) -> None:
     folder.mkdir()
-    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+    files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
     name = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command = [require("openssl"), "req", "-x509", *key, "-days", "2", *name, *files]
+    command = [str(require("openssl")), "req", "-x509", *key, "-days", "2", *name, *files]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @contextmanager
 def _run(configuration: Path, home: Path, port: int) -> Iterator[None]:
-    command = [require("nginx"), "-c", configuration, "-p", home, "-g", "daemon off;"]
+    command = [str(require("nginx")), "-c", str(configuration), "-p", str(home)]
     with (home / "nginx.start").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [*command, "-g", "daemon off;"], stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         _wait(process, home, port)
         yield

@@ -28,9 +28,11 @@ class Site:
     home: Path
     server: live.Server
 
-    def client(self, **options: object) -> httpx.Client:
+    def client(self, address: str = "127.0.0.1") -> httpx.Client:
+        """Who calls from *address*."""
         trusted = ssl.create_default_context(cafile=str(self.home / "certificates/fullchain.pem"))
-        return httpx.Client(base_url=self.secure, verify=trusted, **options)
+        way = httpx.HTTPTransport(local_address=address, verify=trusted)
+        return httpx.Client(base_url=self.secure, transport=way)
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +127,7 @@ class TestWhoComesIn:
     def test_an_address_is_the_one_of_the_connection(
         self, site: Site, forged: dict[str, str]
     ) -> None:
-        away = httpx.HTTPTransport(local_address="127.0.0.7", verify=False)
-        with site.client(transport=away) as client:
+        with site.client("127.0.0.7") as client:
             answer = client.get("/api/v1/posts", headers=forged)
 
         assert [line["ip"] for line in lines(site, answer)] == ["127.0.0.7"]
@@ -135,8 +136,7 @@ class TestWhoComesIn:
         assert_refused(client.get("/metrics"), 404, "NOT_FOUND")
 
     def test_a_flood_is_told_to_wait(self, site: Site) -> None:
-        away = httpx.HTTPTransport(local_address="127.0.0.8", verify=False)
-        with site.client(transport=away) as client:
+        with site.client("127.0.0.8") as client:
             found = [client.get("/healthz") for _ in range(400)]
 
         refused = [answer for answer in found if answer.status_code != 200]

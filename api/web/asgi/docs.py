@@ -22,6 +22,7 @@ from api.web.contract import BUNDLE, Contract
 
 PAGES = Path(__file__).with_name("pages")
 ASSETS = "/docs/assets/"
+"""Where pages look for what they load. What they get has a folder for each state of it (``assets_place``)."""
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
@@ -32,6 +33,7 @@ PAGE_HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "Cache-Control": "no-cache",
 }
+FOREVER = "public, max-age=31536000, immutable"
 TYPES = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -56,8 +58,8 @@ def root_handlers(contract: Contract) -> dict[str, RootHandler]:
 def pages(contract: Contract) -> dict[str, RootHandler]:
     """By path: what stands beside the contract, for browsers only."""
     rendered = error_pages.render(contract).items()
-    errors = {path: _document(body, PAGE_HEADERS) for path, body in rendered}
-    assets = {ASSETS + name: _asset(path) for name, path in _assets().items()}
+    errors = {path: _document(_placed(body), PAGE_HEADERS) for path, body in rendered}
+    assets = {assets_place() + name: _asset(path) for name, path in _assets().items()}
     return {"/": _to_docs, **errors, **assets}
 
 
@@ -82,7 +84,7 @@ def _document(body: bytes, headers: dict[str, str]) -> RootHandler:
 
 
 def _page(name: str) -> RootHandler:
-    body = (PAGES / name).read_bytes()
+    body = _placed((PAGES / name).read_bytes())
 
     async def handler(_: Scope, send: Send) -> None:
         await respond(send, 200, body, PAGE_HEADERS)
@@ -91,10 +93,10 @@ def _page(name: str) -> RootHandler:
 
 
 def _asset(path: Path) -> RootHandler:
-    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": "public, max-age=3600"}
+    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": FOREVER}
 
     def read() -> bytes:
-        return path.read_bytes().replace(LOGO, ASSETS.encode() + b"logo-mini")
+        return _placed(path.read_bytes().replace(LOGO, ASSETS.encode() + b"logo-mini"))
 
     async def handler(_: Scope, send: Send) -> None:
         await respond(send, 200, await asyncio.to_thread(read), headers)
@@ -122,6 +124,17 @@ def _assets() -> dict[str, Path]:
         "redoc.js": PAGES / "redoc.js",
         "errors.css": PAGES / "errors.css",
     }
+
+
+@cache
+def assets_place() -> str:
+    """Another one whenever a file is another one, so that browsers may keep them for good."""
+    states = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in _assets().values())
+    return f"{ASSETS}{hashlib.sha256(states).hexdigest()[:16]}/"
+
+
+def _placed(body: bytes) -> bytes:
+    return body.replace(ASSETS.encode(), assets_place().encode())
 
 
 def _package(name: str) -> Path:

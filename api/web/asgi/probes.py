@@ -13,6 +13,7 @@ from typing import Any
 from starlette.types import Scope, Send
 
 from api.errors import Unavailable
+from api.web.asgi import drain
 from api.web.asgi.errors import respond
 from api.web.asgi.routes import RootHandler
 
@@ -33,6 +34,8 @@ def root_handlers(
         await _ok(send, alive)
 
     async def get_readiness(_: Scope, send: Send) -> None:
+        if drain.is_leaving():
+            raise Unavailable()
         await _ok(send, await readiness.check())
 
     return {"get_health": get_health, "get_readiness": get_readiness}

@@ -87,4 +87,7 @@ class TestPages:
         kinds = {kind.removeprefix("."): name for kind, name in TYPES.items()}
         assert response.headers["Content-Type"] == kinds[path.rpartition(".")[2]]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
         assert response.content
+        # What it loads itself has to be of the same state.
+        assert f'"{ASSETS}' not in response.text.replace(path.rpartition("/")[0], "")

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import App
-from api.web.asgi.docs import ASSETS
+from api.web.asgi.docs import assets_place
 from api.web.contract import METHODS, Operation
 from tests.people import Person
 from tests.spec import CONTRACT
@@ -123,14 +123,14 @@ class TestPaths:
         for operation in GETS:
             if operation.is_root:
                 assert client.get(operation.path).status_code == 200
-        assert client.get(ASSETS + "docs.js").status_code == 200
-        assert client.get(ASSETS + "no.js").status_code == 404
-        assert client.get(ASSETS).status_code == 404
+        assert client.get(assets_place() + "docs.js").status_code == 200
+        assert client.get(assets_place() + "no.js").status_code == 404
+        assert client.get(assets_place()).status_code == 404
 
 
 class TestMethods:
     @pytest.mark.parametrize(
-        "path", [*PATHS, "/", ASSETS + "docs.js", "/docs/errors", "/docs/errors/NOT_FOUND"]
+        "path", [*PATHS, "/", assets_place() + "docs.js", "/docs/errors", "/docs/errors/NOT_FOUND"]
     )
     def test_every_other_method_is_refused_with_all_there_are(
         self, client: TestClient, path: str

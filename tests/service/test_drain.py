@@ -1,0 +1,64 @@
+"""A service that is told to stop finishes what it began, and says of each connection that it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from api.app import App
+from tests import live
+from tests.infra.outages import locked
+from tests.people import People
+
+POST = {"title": "마당", "body": "Begun before the end."}
+Query = Callable[..., list[tuple[object, ...]]]
+pytestmark = pytest.mark.slow
+
+
+def test_an_open_connection_is_told_that_it_ends(
+    environment: dict[str, str], app: App, clean: None, tmp_path: Path
+) -> None:
+    with live.serve(environment, tmp_path / "log") as server:
+        connection = HTTPConnection(urlsplit(server.url).netloc, timeout=live.PATIENCE)
+        assert ask(connection, "/readyz") == (200, None)
+
+        server.process.send_signal(signal.SIGTERM)
+        while (found := ask(connection, "/readyz")) == (200, None):
+            pass
+
+        assert found == (503, "close")
+        assert server.process.wait(live.PATIENCE) == 0
+
+
+def test_what_was_begun_is_finished(
+    environment: dict[str, str], app: App, people: People, query: Query, tmp_path: Path
+) -> None:
+    ada = people("ada")
+    with (
+        live.serve(environment, tmp_path / "log") as server,
+        ThreadPoolExecutor() as pool,
+        httpx.Client(base_url=server.url, headers=ada.auth, timeout=live.PATIENCE) as client,
+    ):
+        with locked(app, "posts"):
+            answer = pool.submit(client.post, "/api/v1/posts", json=POST)
+            while not query("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                pass
+            server.process.send_signal(signal.SIGTERM)
+
+        assert answer.result().status_code == 201
+        assert server.process.wait(live.PATIENCE) == 0
+    assert query("SELECT title FROM posts") == [("마당",)]
+
+
+def ask(connection: HTTPConnection, path: str) -> tuple[int, str | None]:
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.headers["Connection"]
