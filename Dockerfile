@@ -10,6 +10,7 @@ COPY api api
 COPY migrations migrations
 COPY openapi/bundle.yaml openapi/bundle.yaml
 COPY scripts/gunicorn.conf.py scripts/healthcheck.py scripts/
+COPY scripts/compose/secrets.py scripts/compose/
 # setuptools builds the project, by hash like all the rest, and is not needed afterwards; nor are source maps.
 RUN awk '/^setuptools==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements-dev.lock >/tmp/setuptools.lock \
     && pip --python /venv/bin/python install --no-deps --require-hashes -r /tmp/setuptools.lock \
@@ -19,8 +20,17 @@ RUN awk '/^setuptools==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements
     && find /venv -name '*.map' -delete \
     && /venv/bin/python -m compileall -q -j 0 /venv/lib api migrations scripts wsgi.py
 
-FROM python:3.13-slim
-ARG VERSION=0.1.0
+# With all that the tests need; for the profile test of docker-compose.yml.
+FROM build AS test
+COPY requirements-dev.lock ./
+RUN pip --python /venv/bin/python install --no-compile --require-hashes -r requirements-dev.lock
+COPY . .
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp
+USER 10001:10001
+CMD ["scripts/compose/test.sh"]
+
+FROM python:3.13-slim AS run
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Madang" \
       org.opencontainers.image.description="A contract-first REST API: people sign up, write posts and comment" \

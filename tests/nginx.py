@@ -47,6 +47,7 @@ def _configure(home: Path, site: str, upstreams: tuple[str, ...], ports: dict[st
         text = re.sub(r"/tmp/|/dev/std(out|err)", lambda found: _own(found, home), text)
         text = text.replace("${SERVER_NAME}", f"{NAME} 127.0.0.1" if site == "http" else NAME)
         text = re.sub(r"server app:8000.*;", lambda found: _each(found[0], addresses), text)
+        text = text.replace("127.0.0.1:8079", f"unix:{home}/health")
         text = text.replace("/etc/nginx/certificates", str(home / "certificates"))
         text = re.sub(r"/etc/nginx/(service|errors)\.conf", rf"{home}/nginx/\1.conf", text)
         for default, port in ports.items():
