@@ -10,7 +10,7 @@ COPY api api
 COPY migrations migrations
 COPY openapi/bundle.yaml openapi/bundle.yaml
 COPY scripts/gunicorn.conf.py scripts/healthcheck.py scripts/
-COPY scripts/compose/secrets.py scripts/compose/
+COPY scripts/compose/make_secrets.py scripts/compose/
 # setuptools builds the project, by hash like all the rest, and is not needed afterwards; nor are source maps.
 RUN awk '/^setuptools==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements-dev.lock >/tmp/setuptools.lock \
     && pip --python /venv/bin/python install --no-deps --require-hashes -r /tmp/setuptools.lock \
@@ -44,5 +44,5 @@ COPY --from=build /app /app
 # A number, so that a cluster can see that it is not root. Nothing is written to the file system: it may be read-only.
 USER 10001:10001
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "scripts/healthcheck.py"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["python", "scripts/healthcheck.py"]
 CMD ["gunicorn", "-c", "scripts/gunicorn.conf.py", "wsgi:app"]

@@ -1,6 +1,6 @@
 """Makes the secrets of docker-compose.yml at its first start: in a folder for each container, which sees no other.
 
-    python scripts/compose/secrets.py FOLDER
+    python scripts/compose/make_secrets.py FOLDER
 
 Later starts find them and change nothing. Nothing is imported that the image does not have.
 """
