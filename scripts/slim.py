@@ -28,6 +28,8 @@ UNUSED = (
     "flask_openapi",
     "pydantic",
     "pydantic_core",
+    # For asyncio, of which SQLAlchemy has no need here.
+    "greenlet",
 )
 LOADED = (
     "alembic.command",

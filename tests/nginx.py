@@ -21,7 +21,7 @@ NAME = "localhost"
 def in_front_of(*upstreams: str, home: Path) -> Iterator[str]:
     """Its URL; *upstreams* are URLs of the service."""
     port = live.free_port()
-    with _run(_configure(home, "http", upstreams, {"8080": port}), home, port):
+    with _run(configure(home, "http", upstreams, {"8080": port}), home, port):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -30,12 +30,12 @@ def with_tls(*upstreams: str, home: Path) -> Iterator[tuple[str, str]]:
     """Its URLs without and with TLS, under the name that its certificate (``home/certificates``) is for."""
     plain, secure = live.free_port(), live.free_port()
     _certify(home / "certificates")
-    configuration = _configure(home, "https", upstreams, {"8080": plain, "8443": secure})
+    configuration = configure(home, "https", upstreams, {"8080": plain, "8443": secure})
     with _run(configuration, home, secure):
         yield f"http://{NAME}:{plain}", f"https://{NAME}:{secure}"
 
 
-def _configure(home: Path, site: str, upstreams: tuple[str, ...], ports: dict[str, int]) -> Path:
+def configure(home: Path, site: str, upstreams: tuple[str, ...], ports: dict[str, int]) -> Path:
     """Docker's resolver finds all addresses of ``app``, the image's entrypoint puts SERVER_NAME in."""
     shutil.copytree(SOURCE, home / "nginx")
     (home / "sites").mkdir()

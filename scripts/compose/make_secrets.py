@@ -12,23 +12,37 @@ from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 
-LAST = "app/jwt_secret_key"
-"""Written last: where it is, all are."""
 APPLICATION = "~* &* +@all -@admin -@dangerous +info"
 """What the service may do in Redis: all with keys, nothing with the server but ask which it is."""
+LAST = "app/jwt_secret_key"
+"""Written last: before, nothing has started that could know the others."""
 
 
 def make(folder: Path) -> bool:
-    """False when they were there already."""
+    """False when they were there already. Raises ``SystemExit`` when some of them are gone."""
+    files = _files()
     if (folder / LAST).exists():
+        if missing := [name for name in files if not (folder / name).exists()]:
+            raise SystemExit(f"Gone, and known to the other containers: {', '.join(missing)}")
         return False
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_text(f"{text}\n", encoding="utf-8")
+        # Each container runs as somebody else; what keeps others away is that they do not mount it.
+        path.chmod(0o444)
+    return True
+
+
+def _files() -> dict[str, str]:
     owner, database, redis, keeper = (token_hex(32) for _ in range(4))
     users = [
         "user default off",
         f"user madang on #{_digest(redis)} {APPLICATION}",
         f"user keeper on #{_digest(keeper)} ~* &* +@all",
     ]
-    files = {
+    return {
         "db/superuser_password": owner,
         "db/password": database,
         "redis/users.acl": "\n".join(users),
@@ -38,12 +52,6 @@ def make(folder: Path) -> bool:
         "app/redis_url": f"redis://madang:{redis}@redis:6379/0",
         LAST: token_hex(32),
     }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"{text}\n", encoding="utf-8")
-        # Each container runs as somebody else; what keeps others away is that they do not mount it.
-        (folder / name).chmod(0o444)
-    return True
 
 
 def _digest(password: str) -> str:

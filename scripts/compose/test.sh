@@ -17,5 +17,7 @@ try:
 except DuplicateDatabase:
     pass
 PYTHON
-TEST_DATABASE_URL=$TEST_DATABASE_URL TEST_REDIS_URL=$TEST_REDIS_URL python -m pytest -q -p no:cacheprovider -m 'not slow' "$@"
+# tests/scripts is about checkouts, which make an environment and servers of their own.
+TEST_DATABASE_URL=$TEST_DATABASE_URL TEST_REDIS_URL=$TEST_REDIS_URL \
+    python -m pytest -q -p no:cacheprovider -m 'not slow' --ignore tests/scripts "$@"
 python -m pytest -q -p no:cacheprovider -m slow tests/deploy/test_flow.py

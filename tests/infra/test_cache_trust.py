@@ -131,7 +131,7 @@ class TestWhenRedisGoesAndComes:
             with Redis.from_url(servers.redis_url) as restarted:
                 for key, value in saved.items():
                     restarted.set(key, value)
-                restarted.config_set("requirepass", redis.get_connection_kwargs()["password"])
+                restarted.acl_setuser(**whoever(redis))
             wire._target = ("127.0.0.1", urlsplit(servers.redis_url).port or 0)
             wire.mend()
 
@@ -147,3 +147,11 @@ class TestWhenRedisGoesAndComes:
         new = behind.write()
 
         assert start().read() == new
+
+
+def whoever(redis: Redis) -> dict[str, Any]:
+    """The user that *redis* logs in as, for another server."""
+    given = redis.get_connection_kwargs()
+    rights = {"keys": ["*"], "channels": ["*"], "commands": ["+@all"]}
+    name, password = given.get("username") or "default", f"+{given['password']}"
+    return {"username": name, "enabled": True, "reset": True, "passwords": [password], **rights}
