@@ -1,0 +1,85 @@
+"""What the compose files promise about each container, read from the files; that it comes up is tried by hand."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.live import ROOT
+
+
+class Loader(yaml.SafeLoader):
+    """Knows Compose's tag for what replaces rather than adds."""
+
+
+def override(loader: Loader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
+Loader.add_constructor("!override", override)
+
+
+def services(name: str) -> dict[str, dict[str, Any]]:
+    document = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
+    found: dict[str, dict[str, Any]] = document["services"]
+    return found
+
+
+BASE, PROD = services("docker-compose.yml"), services("docker-compose.prod.yml")
+BOTH = {name: BASE.get(name, {}) | PROD.get(name, {}) for name in [*BASE, *PROD] if name != "test"}
+ONCE = {"secrets", "release", "certificate"}
+TOOLS = {"certbot"}
+"""Run by hand, as root: it keeps files for others."""
+
+
+@pytest.mark.parametrize("name", BOTH.keys() - TOOLS)
+def test_a_container_can_do_no_more_than_it_needs(name: str) -> None:
+    service = BOTH[name]
+
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "cap_add" not in service
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", BOTH.keys() - ONCE - TOOLS)
+def test_what_runs_on_is_watched_and_limited_on_a_server(name: str) -> None:
+    service = BOTH[name]
+
+    assert service.get("healthcheck", {}).get("test") or name == "app"  # the image has its own
+    assert service["restart"] == "always"
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_logs_do_not_fill_a_server(name: str) -> None:
+    assert BOTH[name]["logging"]["options"] == {"max-size": "20m", "max-file": "5"}
+
+
+@pytest.mark.parametrize("name", BASE)
+def test_nothing_starts_before_what_it_needs(name: str) -> None:
+    for condition in BASE[name].get("depends_on", {}).values():
+        assert condition["condition"] != "service_started"
+
+
+@pytest.mark.parametrize("text", ["docker-compose.yml", "docker-compose.prod.yml"])
+def test_there_is_no_secret_in_a_file(text: str) -> None:
+    content = (ROOT / text).read_text(encoding="utf-8")
+
+    for name, value in re.findall(r"(\w*(?:PASSWORD|SECRET|_URL)\w*): *(\S+)", content):
+        assert name.endswith("_FILE") or "${" in value or "@" not in value, name
+        assert "PASSWORD" not in name or name.endswith("_FILE") or value.endswith(":-}"), name
+
+
+@pytest.mark.parametrize("name", [name for name in BOTH if "build" not in BOTH[name]])
+def test_images_are_pinned_to_a_version(name: str) -> None:
+    assert re.search(r":v?\d+(\.\d+)*$", BOTH[name]["image"])
+
+
+def test_two_containers_serve_on_a_server() -> None:
+    assert PROD["app"]["deploy"]["replicas"] == 2
+    assert PROD["nginx"]["ports"] == ["80:8080", "443:8443"]
