@@ -9,7 +9,7 @@ COPY setup.cfg pyproject.toml README.md wsgi.py ./
 COPY api api
 COPY migrations migrations
 COPY openapi/bundle.yaml openapi/bundle.yaml
-COPY scripts/gunicorn.conf.py scripts/healthcheck.py scripts/
+COPY scripts/gunicorn.conf.py scripts/healthcheck.py scripts/start scripts/
 COPY scripts/compose/make_secrets.py scripts/compose/
 # setuptools builds the project, by hash like all the rest, and is not needed afterwards.
 RUN awk '/^setuptools==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' requirements-dev.lock >/tmp/setuptools.lock \
@@ -37,15 +37,15 @@ USER 10001:10001
 CMD ["scripts/compose/test.sh"]
 
 FROM python:3.13-slim AS run
-ARG VERSION=unknown
-ARG REVISION=unknown
+ARG VERSION=
+ARG REVISION=
 LABEL org.opencontainers.image.title="Madang" \
       org.opencontainers.image.description="A contract-first REST API: people sign up, write posts and comment" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPYCACHEPREFIX=/var/cache/python \
-    ENVIRONMENT=production PORT=8000
+    ENVIRONMENT=production PORT=8000 REVISION=$REVISION
 WORKDIR /app
 COPY --from=slim /venv /venv
 COPY --from=slim /app /app

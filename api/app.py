@@ -119,7 +119,9 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     """A request's way, from the inside out (docs/adr tells why in this order)."""
     settings, contract = runtime.settings, runtime.contract
     root = docs.root_handlers(contract) | probes.root_handlers(
-        health.database_probe(settings.database_url), health.redis_probe(settings.redis_url)
+        health.database_probe(settings.database_url),
+        health.redis_probe(settings.redis_url),
+        settings.revision,
     )
     app: ASGIApp = connexion
     app = Deadline(app)

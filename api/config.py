@@ -20,6 +20,7 @@ PREDICTABLE = 0.6
 ORIGIN = re.compile(r"(https?)://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?")
 """As browsers write it in their Origin header, with which it is compared."""
 USUAL_PORTS = {"http": ":80", "https": ":443"}
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -46,6 +47,8 @@ class Settings:
     admin_email: str | None
     admin_password: str | None
     audit_retention_days: int
+    revision: str | None
+    """The commit that this was built of, if the build or the platform says so."""
 
     @property
     def debug(self) -> bool:
@@ -82,6 +85,7 @@ class Settings:
             admin_email=source.optional("ADMIN_EMAIL"),
             admin_password=source.optional("ADMIN_PASSWORD"),
             audit_retention_days=source.integer("AUDIT_RETENTION_DAYS", 365, 1, 36_500),
+            revision=source.revision(),
         )
         faults = source.faults + _secret_faults(settings) + _address_faults(settings)
         if bool(settings.admin_email) != bool(settings.admin_password):
@@ -127,11 +131,17 @@ class _Source:
         return value
 
     def public_url(self, port: int) -> str:
-        """Without a trailing slash. Only a machine of one's own can be guessed."""
-        given = self.optional("PUBLIC_URL")
+        """Without a trailing slash. Render tells; else only a machine of one's own can be guessed."""
+        given = self.optional("PUBLIC_URL") or self.optional("RENDER_EXTERNAL_URL")
         if given is None and self.optional("ENVIRONMENT") == "production":
             self.faults.append("PUBLIC_URL is not set")
         return (given or f"http://localhost:{port}").rstrip("/")
+
+    def revision(self) -> str | None:
+        given = self.optional("REVISION") or self.optional("RENDER_GIT_COMMIT")
+        if given and not COMMIT.fullmatch(given):
+            self.faults.append("REVISION must be the hash of a commit")
+        return given
 
     def integer(self, name: str, default: int, low: int, high: int) -> int:
         text = self.optional(name) or str(default)

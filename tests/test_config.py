@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from api.config import Misconfigured, Settings
 
@@ -231,6 +234,37 @@ class TestSecrets:
     )
     def test_one_secret_has_one_use(self, name: str, value: str) -> None:
         assert "JWT_SECRET_KEY must not be used as another secret" in faults(**{name: value})
+
+
+class TestOnRender:
+    """Which sets variables of its own, so that nobody has to be asked."""
+
+    URL = "https://madang.onrender.com"
+
+    def test_the_address_is_known(self) -> None:
+        assert read(PUBLIC_URL=None, RENDER_EXTERNAL_URL=self.URL).public_url == self.URL
+
+    def test_an_address_of_ones_own_comes_first(self) -> None:
+        assert read(RENDER_EXTERNAL_URL=self.URL).public_url == WORKING["PUBLIC_URL"]
+
+    def test_the_commit_is_known(self) -> None:
+        assert read(RENDER_GIT_COMMIT="4f0c2d9e").revision == "4f0c2d9e"
+        assert read(RENDER_GIT_COMMIT="4f0c2d9e", REVISION="0a1b2c3d").revision == "0a1b2c3d"
+        assert read().revision is None
+
+    def test_something_else_is_no_commit(self) -> None:
+        assert faults(REVISION="main") == ["REVISION must be the hash of a commit"]
+
+    @given(key=st.binary(min_size=32, max_size=32), password=st.binary(min_size=32, max_size=32))
+    def test_secrets_that_it_makes_are_good_enough(self, key: bytes, password: bytes) -> None:
+        """256 bits in base64, as ``generateValue`` says."""
+        assume(key != password and len(set(key)) > 20)
+        made = read(
+            JWT_SECRET_KEY=b64encode(key).decode(),
+            ADMIN_EMAIL="keeper@example.com",
+            ADMIN_PASSWORD=b64encode(password).decode(),
+        )
+        assert made.signing_keys
 
 
 class TestProduction:

@@ -35,7 +35,7 @@ TOOLS = {"certbot"}
 """Run by hand, as root: it keeps files for others."""
 
 
-@pytest.mark.parametrize("name", BOTH.keys() - TOOLS)
+@pytest.mark.parametrize("name", sorted(BOTH.keys() - TOOLS))
 def test_a_container_can_do_no_more_than_it_needs(name: str) -> None:
     service = BOTH[name]
 
@@ -46,7 +46,7 @@ def test_a_container_can_do_no_more_than_it_needs(name: str) -> None:
     assert "privileged" not in service
 
 
-@pytest.mark.parametrize("name", BOTH.keys() - ONCE - TOOLS)
+@pytest.mark.parametrize("name", sorted(BOTH.keys() - ONCE - TOOLS))
 def test_what_runs_on_is_watched_and_limited_on_a_server(name: str) -> None:
     service = BOTH[name]
 

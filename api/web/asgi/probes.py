@@ -24,11 +24,13 @@ FRESH = 1.0
 
 
 def root_handlers(
-    database: Callable[[], None], redis: Callable[[], bool]
+    database: Callable[[], None], redis: Callable[[], bool], revision: str | None
 ) -> dict[str, RootHandler]:
     """By operation id. *database* raises when it cannot be used, *redis* tells."""
     readiness = Readiness(database, redis)
     alive = {"service": "madang", "version": version("madang")}
+    if revision:
+        alive["revision"] = revision
 
     async def get_health(_: Scope, send: Send) -> None:
         await _ok(send, alive)

@@ -21,6 +21,10 @@ class TestHealth:
             "data": {"service": "madang", "version": version("madang")},
         }
 
+    def test_says_what_it_was_built_of(self, environment: dict[str, str]) -> None:
+        with serving(environment | {"REVISION": "4f0c2d9e"}) as client:
+            assert client.get("/healthz").json()["data"]["revision"] == "4f0c2d9e"
+
 
 class TestReadiness:
     def test_names_what_it_stands_on(self, client: TestClient) -> None:
