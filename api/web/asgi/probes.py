@@ -28,9 +28,7 @@ def root_handlers(
 ) -> dict[str, RootHandler]:
     """By operation id. *database* raises when it cannot be used, *redis* tells."""
     readiness = Readiness(database, redis)
-    alive = {"service": "madang", "version": version("madang")}
-    if revision:
-        alive["revision"] = revision
+    alive = {"service": "madang", "version": version("madang"), "revision": revision}
 
     async def get_health(_: Scope, send: Send) -> None:
         await _ok(send, alive)

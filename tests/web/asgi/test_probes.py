@@ -18,7 +18,7 @@ class TestHealth:
     def test_says_what_lives(self, client: TestClient) -> None:
         assert client.get("/healthz").json() == {
             "status": "ok",
-            "data": {"service": "madang", "version": version("madang")},
+            "data": {"service": "madang", "version": version("madang"), "revision": None},
         }
 
     def test_says_what_it_was_built_of(self, environment: dict[str, str]) -> None:
