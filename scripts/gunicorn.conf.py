@@ -14,7 +14,7 @@ except Misconfigured as _fault:
     sys.exit(str(_fault))
 
 worker_class = "api.web.asgi.drain.Worker"
-bind = f"{os.environ.get('BIND') or '0.0.0.0'}:{_settings.port}"  # noqa: S104 - a container has one purpose
+bind = f"{os.environ.get('BIND') or '0.0.0.0'}:{_settings.port}"  # noqa: S104 - a container has one purpose  # nosec B104
 workers = _settings.web_concurrency
 preload_app = False
 max_requests = 0
@@ -26,7 +26,7 @@ graceful_timeout = 25
 # How long a worker's event loop may stand still; not a deadline for requests.
 timeout = 30
 # Workers show that they live by touching a file; on a disk that can stall.
-_memory = "/dev/shm"  # noqa: S108 - gunicorn makes a name of its own in it
+_memory = "/dev/shm"  # noqa: S108 - gunicorn makes a name of its own in it  # nosec B108
 worker_tmp_dir = _memory if Path(_memory).is_dir() else None
 
 limit_request_line = 8190

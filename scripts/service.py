@@ -84,7 +84,7 @@ def gunicorn(environment: dict[str, str]) -> Iterator[Watched]:
 
 def await_ready(service: Watched, environment: dict[str, str]) -> None:
     """Return once /readyz says yes. Raises ``Refused`` when the service ends or takes too long."""
-    everywhere = environment["BIND"] == "0.0.0.0"  # noqa: S104
+    everywhere = environment["BIND"] == "0.0.0.0"  # noqa: S104  # nosec B104
     host = "127.0.0.1" if everywhere else environment["BIND"]
 
     def ready() -> bool:

@@ -180,7 +180,7 @@ class Contract:
 
 
 def read(path: Path) -> Json:
-    document: Json = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one
+    document: Json = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe one  # nosec B506
     return document
 
 
