@@ -22,9 +22,9 @@ FROM build AS slim
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends binutils && rm -rf /var/lib/apt/lists/*
 COPY scripts/slim.py /tmp/slim.py
-# Symbols are for debuggers.
+# Symbols are for debuggers. LD_BIND_NOW: whatever a library misses is found missing here.
 RUN find /venv -name '*.so*' -type f -exec strip --strip-unneeded '{}' + \
-    && PYTHONPATH=/app PYTHONPYCACHEPREFIX=/var/cache/python /venv/bin/python /tmp/slim.py
+    && LD_BIND_NOW=1 PYTHONPATH=/app PYTHONPYCACHEPREFIX=/var/cache/python /venv/bin/python /tmp/slim.py
 
 # With all that the tests need; for the profile test of docker-compose.yml.
 FROM build AS test

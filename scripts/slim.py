@@ -31,6 +31,8 @@ UNUSED = (
     # For asyncio, of which SQLAlchemy has no need here.
     "greenlet",
 )
+SHARED = ("libcrypto", "libssl")
+"""Of OpenSSL 3: psycopg2 brings copies, the image has them for Python, and keeps them mended."""
 LOADED = (
     "alembic.command",
     "gunicorn.app.wsgiapp",
@@ -47,6 +49,11 @@ def main() -> None:
             raise SystemExit(f"{pattern} is not there any more")
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in SHARED:
+        [copy] = SITE.glob(f"psycopg2_binary.libs/{name}-*.so.3")
+        [ours] = Path("/usr/lib").glob(f"*-linux-gnu/{name}.so.3")
+        copy.unlink()
+        copy.symlink_to(ours)
     api = import_module("api")
     ours = [module.name for module in pkgutil.walk_packages(api.__path__, "api.")]
     for name in (*LOADED, *ours):
