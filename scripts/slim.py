@@ -51,9 +51,9 @@ def main() -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for name in SHARED:
         [copy] = SITE.glob(f"psycopg2_binary.libs/{name}-*.so.3")
-        [ours] = Path("/usr/lib").glob(f"*-linux-gnu/{name}.so.3")
+        [systems] = Path("/usr/lib").glob(f"*-linux-gnu/{name}.so.3")
         copy.unlink()
-        copy.symlink_to(ours)
+        copy.symlink_to(systems)
     api = import_module("api")
     ours = [module.name for module in pkgutil.walk_packages(api.__path__, "api.")]
     for name in (*LOADED, *ours):
