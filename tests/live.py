@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from pathlib import Path
 
 import httpx
 
+from tests.waiting import PATIENCE, until, until_it_answers
+
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 30.0
-"""Seconds a server may take to start or stop."""
 
 
 @dataclass
@@ -47,7 +46,8 @@ def serve(
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait_until_up(url, process, log)
+        with shown(log):
+            until_it_answers(f"{url}/readyz", process)
         yield Server(url, process, log)
     finally:
         process.terminate()
@@ -65,29 +65,26 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def shown(log: Path) -> Iterator[None]:
+    """What a server said, where it did not start."""
+    try:
+        yield
+    except AssertionError as failed:
+        raise AssertionError(f"it did not start:\n{log.read_text()}") from failed
+
+
 def wait_for_port(port: int, patience: float = PATIENCE) -> None:
     """Return once somebody listens there."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError(f"nobody listens on port {port}")
+    until(lambda: listens(port), patience)
 
 
-def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError(f"the service did not start:\n{log.read_text()}")
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def madang(command: str, environment: dict[str, str]) -> None:

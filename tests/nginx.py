@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests import live
 from tests.system import require
+from tests.waiting import PATIENCE, until
 
 SOURCE = live.ROOT / "nginx"
 NAME = "localhost"
@@ -82,19 +82,10 @@ def _run(configuration: Path, home: Path, port: int) -> Iterator[None]:
             [*command, "-g", "daemon off;"], stdout=output, stderr=subprocess.STDOUT
         )
     try:
-        _wait(process, home, port)
+        with live.shown(home / "nginx.start"):
+            until(lambda: process.poll() is not None or live.listens(port))
+            assert process.poll() is None
         yield
     finally:
         process.terminate()
-        process.wait(live.PATIENCE)
-
-
-def _wait(process: subprocess.Popen[bytes], home: Path, port: int) -> None:
-    end = time.monotonic() + live.PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            live.wait_for_port(port, patience=0.2)
-        except AssertionError:
-            continue
-        return
-    raise AssertionError(f"nginx did not start:\n{(home / 'nginx.start').read_text()}")
+        process.wait(PATIENCE)

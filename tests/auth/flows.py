@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.infra.db import db
 from tests.people import PASSWORD
+from tests.waiting import until
 
 T = TypeVar("T")
 Query = Callable[..., list[tuple[object, ...]]]
@@ -124,8 +125,7 @@ def meanwhile(query: Query, app: App, statement: str, call: Callable[[], T]) -> 
         other.execute(text(statement))
         pid = other.scalar(text("SELECT pg_backend_pid()"))
         answer = pool.submit(call)
-        while not answer.done() and query(WAITING, pid=pid) == [(0,)]:
-            pass
+        until(lambda: answer.done() or query(WAITING, pid=pid) != [(0,)], pause=0)
         other.commit()
         return answer.result()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,8 +18,11 @@ import pytest
 from api.web.asgi.entry import API_HEADERS, HSTS
 from tests import live, nginx
 from tests.nginx import NAME
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
+FLOODER = ("127.0.0.8", 0)
+GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @dataclass
@@ -109,6 +113,14 @@ class TestWhoComesIn:
 
         assert_refused(answer, 400, "INVALID_INPUT")
 
+    def test_nor_is_it_with_a_body_of_any_size(self, site: Site) -> None:
+        large, elsewhere = b"x" * 70_000, {"Host": "elsewhere.example.com"}
+
+        refused = httpx.post(f"{site.plain}/", content=large, headers=elsewhere)
+        assert_refused(refused, 413, "PAYLOAD_TOO_LARGE")
+        refused = httpx.post(f"{site.plain}/api/v1/posts", content=large)
+        assert_refused(refused, 413, "PAYLOAD_TOO_LARGE")
+
     def test_a_name_is_not_lent_under_tls(self, client: httpx.Client) -> None:
         answer = client.get("/api/v1/posts", headers={"Host": "elsewhere.example.com"})
 
@@ -135,15 +147,25 @@ class TestWhoComesIn:
     def test_metrics_are_closed(self, client: httpx.Client) -> None:
         assert_refused(client.get("/metrics"), 404, "NOT_FOUND")
 
-    def test_a_flood_is_told_to_wait(self, site: Site) -> None:
-        with site.client("127.0.0.8") as client:
-            found = [client.get("/healthz") for _ in range(400)]
+    def test_a_flood_is_told_to_wait(self, site: Site, tmp_path: Path) -> None:
+        """All of it arrives before it is answered, however slow or fast that goes."""
+        with nginx.in_front_of(site.server.url, home=tmp_path) as url, ExitStack() as stack:
+            address = (urlsplit(url).hostname, urlsplit(url).port)
+            flood = [
+                stack.enter_context(socket.create_connection(address, source_address=FLOODER))
+                for _ in range(300)
+            ]
+            for connection in flood:
+                connection.sendall(GET)
+            answers = [HTTPResponse(connection) for connection in flood]
+            for answer in answers:
+                answer.begin()
 
-        refused = [answer for answer in found if answer.status_code != 200]
-        assert 0 < len(refused) < len(found)
-        for answer in refused:
-            assert_refused(answer, 503, "OVERLOADED")
-            assert answer.headers["Retry-After"] == "2"
+            refused = [answer for answer in answers if answer.status != 200]
+            assert 0 < len(refused) < len(flood)
+            for answer in refused:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+                assert json.loads(answer.read())["error"]["code"] == "OVERLOADED"
 
 
 class TestRequestId:
@@ -207,9 +229,5 @@ def front_lines(site: Site, answer: httpx.Response) -> list[dict[str, str]]:
 def _of(log: Path, answer: httpx.Response) -> list[dict[str, str]]:
     """Once it is there: it is written after the answer."""
     asked = answer.headers["X-Request-ID"]
-    end = time.monotonic() + live.PATIENCE
-    while time.monotonic() < end:
-        if found := [line for line in log.read_text().splitlines() if asked in line]:
-            return [json.loads(line) for line in found]
-        time.sleep(0.02)
-    raise AssertionError("nothing was logged")
+    found = until(lambda: [line for line in log.read_text().splitlines() if asked in line])
+    return [json.loads(line) for line in found]

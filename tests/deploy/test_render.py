@@ -8,7 +8,6 @@ import secrets
 import shlex
 import subprocess
 import sys
-import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from sqlalchemy.engine import make_url
 from scripts import render
 from tests import live
 from tests.deploy.blueprints import faults
+from tests.waiting import until_it_answers
 
 SCHEMA = live.ROOT.parent / "shared" / "render-schema.json"
 """Render's own, where somebody has put it beside the checkout; it is not ours to publish."""
@@ -124,7 +124,7 @@ def test_somebody_signs_up_after_a_deploy(
             )
         try:
             url = f"http://127.0.0.1:{settings['PORT']}"
-            wait_until_healthy(url + service["healthCheckPath"], process)
+            until_it_answers(url + service["healthCheckPath"], process)
             try_out(url, settings)
             process.terminate()
             assert process.wait(service["maxShutdownDelaySeconds"]) == 0
@@ -179,14 +179,3 @@ def empty_database(url: str) -> Iterator[str]:
         finally:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
-
-
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + live.PATIENCE
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError("it did not become healthy")

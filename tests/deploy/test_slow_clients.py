@@ -23,6 +23,7 @@ from api.web.asgi.docs import pages
 from tests import live, nginx
 from tests.spec import CONTRACT
 from tests.system import require
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.slow
 SECONDS = int(os.environ.get("SLOW_SECONDS") or 8)
@@ -71,7 +72,7 @@ def test_others_are_answered_meanwhile(kind: str, url: str, tmp_path: Path) -> N
     way = httpx.HTTPTransport(local_address=OTHER)
     with (
         attack(kind, url, tmp_path / "log") as process,
-        httpx.Client(base_url=url, transport=way, timeout=live.PATIENCE) as other,
+        httpx.Client(base_url=url, transport=way, timeout=PATIENCE) as other,
     ):
         while process.poll() is None:
             begun = time.perf_counter()
@@ -98,4 +99,4 @@ def attack(kind: str, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.terminate()
-        process.wait(live.PATIENCE)
+        process.wait(PATIENCE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,6 +27,7 @@ from api.infra.ids import new_id
 from api.infra.metrics import GUARD_MISSES
 from tests.infra.link import closed_port
 from tests.people import Person
+from tests.waiting import until
 from tests.web.apps import written
 
 Query = Callable[..., list[tuple[object, ...]]]
@@ -232,13 +232,10 @@ def failure_of(url: str) -> DomainError:
 
 
 def wait_until_gone(pid: object) -> None:
-    end = time.monotonic() + 5
+    statement = text("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = :pid")
     with engine_of_its_own().connect() as watcher:
-        while watcher.scalar(
-            text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid}
-        ):
-            assert time.monotonic() < end
-            watcher.rollback()
+        autocommit = watcher.execution_options(isolation_level="AUTOCOMMIT")
+        until(lambda: autocommit.scalar(statement, {"pid": pid}))
 
 
 def engine_of_its_own() -> Engine:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from api.infra.limiter import Counter
 from api.infra.redis import REST
 from tests.infra.link import Link, closed_port, link, silence
+from tests.waiting import until
 from tests.web.apps import serving
 
 TEN = RateLimitItemPerMinute(10, namespace="limit:tests")
@@ -110,7 +111,7 @@ class TestWhenRedisGoesAndComes:
             wire.cut()
             assert remaining(client.get(POSTS)) == 49
             wire.mend()
-            recovered = first_above(client, 49, REST * 3)
+            recovered = until(lambda: above(client, 49), REST * 3)
 
         assert recovered == 98
 
@@ -124,10 +125,6 @@ def remaining(response: object) -> int:
     return int(response.headers["X-RateLimit-Remaining"])  # type: ignore[attr-defined]
 
 
-def first_above(client: TestClient, bound: int, patience: float) -> int:
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if (left := remaining(client.head("/api/v1/posts"))) > bound:
-            return left
-        time.sleep(0.05)
-    raise AssertionError("Redis was not tried again")
+def above(client: TestClient, bound: int) -> int | None:
+    left = remaining(client.head("/api/v1/posts"))
+    return left if left > bound else None

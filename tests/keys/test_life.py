@@ -16,6 +16,7 @@ from tests.admin.acts import block, change_role, unblock
 from tests.auth.flows import meanwhile
 from tests.keys.test_handlers import API, POST, POSTS, Query, make, use
 from tests.people import People, Person
+from tests.waiting import until
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
 
@@ -39,8 +40,8 @@ def one_behind_the_other(
         answers = []
         for waiting, call in enumerate((first, second), 1):
             answers.append(pool.submit(call))
-            while not answers[-1].done() and query(WAITING) != [(waiting,)]:
-                pass
+            # Called before the loop goes on, so it may use what the loop counts.
+            until(lambda: answers[-1].done() or query(WAITING) == [(waiting,)], pause=0)  # noqa: B023
         other.rollback()
         return answers[0].result(), answers[1].result()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.live import free_port
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("api", "migrations", "openapi", "scripts", "wsgi.py")
@@ -50,7 +51,7 @@ class Run:
         return self.log.read_text()
 
     def await_text(self, text: str) -> None:
-        until(lambda: text in self.log.read_text() or self.process.poll() is not None)
+        until(lambda: text in self.log.read_text() or self.process.poll() is not None, PATIENCE)
         assert text in self.log.read_text(), self.log.read_text()
 
     def end(self, number: int = signal.SIGINT) -> int:
@@ -66,19 +67,6 @@ def running(checkout: Path, *arguments: str, **settings: str) -> Iterator[Run]:
     finally:
         if run.process.poll() is None:
             run.end(signal.SIGTERM)
-
-
-def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
-    end = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def processes_naming(text: str) -> list[str]:

@@ -16,7 +16,8 @@ from redis.retry import Retry
 
 from scripts import embedded
 from scripts.embedded.place import account
-from tests.scripts.checkout import processes_naming, until
+from tests.scripts.checkout import processes_naming
+from tests.waiting import until
 
 
 @pytest.fixture

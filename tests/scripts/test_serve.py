@@ -16,7 +16,8 @@ import pytest
 from scripts.embedded import scratch_home
 from scripts.home import Refused, only_one, secret
 from scripts.process import stop_leftover
-from tests.scripts.checkout import ROOT, copy_checkout, processes_naming, running, until
+from tests.scripts.checkout import ROOT, copy_checkout, processes_naming, running
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from api.app import App
 from tests import live
 from tests.infra.outages import locked
 from tests.people import People
+from tests.waiting import PATIENCE, until
 
 POST = {"title": "마당", "body": "Begun before the end."}
 Query = Callable[..., list[tuple[object, ...]]]
@@ -26,15 +27,13 @@ def test_an_open_connection_is_told_that_it_ends(
     environment: dict[str, str], app: App, clean: None, tmp_path: Path
 ) -> None:
     with live.serve(environment, tmp_path / "log") as server:
-        connection = HTTPConnection(urlsplit(server.url).netloc, timeout=live.PATIENCE)
+        connection = HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)
         assert ask(connection, "/readyz") == (200, None)
 
         server.process.send_signal(signal.SIGTERM)
-        while (found := ask(connection, "/readyz")) == (200, None):
-            pass
 
-        assert found == (503, "close")
-        assert server.process.wait(live.PATIENCE) == 0
+        until(lambda: ask(connection, "/readyz") == (503, "close"))
+        assert server.process.wait(PATIENCE) == 0
 
 
 def test_what_was_begun_is_finished(
@@ -44,16 +43,15 @@ def test_what_was_begun_is_finished(
     with (
         live.serve(environment, tmp_path / "log") as server,
         ThreadPoolExecutor() as pool,
-        httpx.Client(base_url=server.url, headers=ada.auth, timeout=live.PATIENCE) as client,
+        httpx.Client(base_url=server.url, headers=ada.auth, timeout=PATIENCE) as client,
     ):
         with locked(app, "posts"):
             answer = pool.submit(client.post, "/api/v1/posts", json=POST)
-            while not query("SELECT 1 FROM pg_locks WHERE NOT granted"):
-                pass
+            until(lambda: query("SELECT 1 FROM pg_locks WHERE NOT granted"))
             server.process.send_signal(signal.SIGTERM)
 
         assert answer.result().status_code == 201
-        assert server.process.wait(live.PATIENCE) == 0
+        assert server.process.wait(PATIENCE) == 0
     assert query("SELECT title FROM posts") == [("마당",)]
 
 

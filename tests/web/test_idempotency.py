@@ -22,6 +22,7 @@ from tests.auth.flows import at_once
 from tests.comments.test_handlers import API, write
 from tests.infra.link import CommitTrap
 from tests.people import Person
+from tests.waiting import PATIENCE
 
 Query = Callable[..., list[tuple[object, ...]]]
 KEY = "6f1e8a0b-4c7d-4e1a-9d52-0197f2c07a30"
@@ -264,10 +265,10 @@ def test_whoever_is_killed_between_commit_and_answer_has_done_it_once(
     ):
         trap.armed.set()
         lost = pool.submit(post, client, ada)
-        assert trap.sprung.wait(live.PATIENCE)
+        assert trap.sprung.wait(PATIENCE)
         [worker] = psutil.Process(server.process.pid).children()
         worker.kill()
-        assert isinstance(lost.exception(live.PATIENCE), httpx.TransportError)
+        assert isinstance(lost.exception(PATIENCE), httpx.TransportError)
         assert query(COUNT) == [(1,)]
         trap.armed.clear()
 

@@ -17,6 +17,7 @@ from tests.infra.link import Link, closed_port, link
 from tests.infra.outages import Query, all_connections_taken, read_only
 from tests.people import PASSWORD, Person
 from tests.spec import CONTRACT
+from tests.waiting import until
 from tests.web.apps import app_with, client_of, serving
 from tests.web.stage import BODIES
 
@@ -82,7 +83,7 @@ class TestGoneAndBack:
             assert [client.get(USERS).status_code for _ in range(3)] == [503] * 3
             wire.mend()
             assert client.get(USERS).status_code == 200
-            wait_until_ready(client)
+            until(lambda: client.get("/readyz").status_code == 200, 3 * REST)
 
     def test_what_is_kept_is_answered_meanwhile(
         self, environment: dict[str, str], clean: None, wire: Link
@@ -150,10 +151,3 @@ class TestTooMuchAtOnce:
                     client.get(path, headers=ada.auth)
             with app.flask.app_context():
                 assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
-
-
-def wait_until_ready(client: TestClient) -> None:
-    end = time.monotonic() + 3 * REST
-    while client.get("/readyz").status_code != 200:
-        assert time.monotonic() < end
-        time.sleep(0.05)
