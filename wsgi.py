@@ -4,5 +4,11 @@ import os
 
 from api.app import create_app
 from api.config import Settings
+from api.infra import tracing
+from api.infra.db import db
 
-app = create_app(Settings.from_env(os.environ)).asgi
+settings = Settings.from_env(os.environ)
+service = create_app(settings)
+with service.flask.app_context():
+    tracing.start(settings, db.engine)
+app = service.asgi

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from api import models
 from api.config import Settings
-from api.infra import health, logging, passwords, redis
+from api.infra import db_metrics, health, logging, passwords, redis
 from api.infra.cache import PublicCache
 from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
@@ -98,6 +98,8 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     flask.config["SQLALCHEMY_DATABASE_URI"] = url
     flask.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(THREADS)
     db.init_app(flask)
+    with flask.app_context():
+        db_metrics.watch(db.engine, THREADS)
     Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)

@@ -49,6 +49,14 @@ class Settings:
     audit_retention_days: int
     revision: str | None
     """The commit that this was built of, if the build or the platform says so."""
+    metrics_port: int
+    """0: no metrics are served."""
+    otel_exporter_otlp_endpoint: str | None
+    """Where traces go; without it there are none."""
+    otel_exporter_otlp_headers: str | None
+    """As OpenTelemetry writes them: name=value, separated by commas."""
+    otel_traces_sampler_arg: float
+    """How many of the requests are traced whose callers do not say."""
 
     @property
     def debug(self) -> bool:
@@ -86,10 +94,18 @@ class Settings:
             admin_password=source.optional("ADMIN_PASSWORD"),
             audit_retention_days=source.integer("AUDIT_RETENTION_DAYS", 365, 1, 36_500),
             revision=source.revision(),
+            metrics_port=source.integer("METRICS_PORT", 0, 0, 65535),
+            otel_exporter_otlp_endpoint=source.optional_url(
+                "OTEL_EXPORTER_OTLP_ENDPOINT", ("http", "https")
+            ),
+            otel_exporter_otlp_headers=source.optional("OTEL_EXPORTER_OTLP_HEADERS"),
+            otel_traces_sampler_arg=source.number("OTEL_TRACES_SAMPLER_ARG", 0.01, 1),
         )
         faults = source.faults + _secret_faults(settings) + _address_faults(settings)
         if bool(settings.admin_email) != bool(settings.admin_password):
             faults.append("ADMIN_EMAIL and ADMIN_PASSWORD go together")
+        if settings.metrics_port and settings.metrics_port == settings.port:
+            faults.append("METRICS_PORT must not be PORT, which is public")
         if faults:
             raise Misconfigured("\n".join(faults))
         return settings
@@ -123,11 +139,15 @@ class _Source:
         return value
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str:
-        value = self.required(name)
+        self.required(name)
+        return self.optional_url(name, schemes) or ""
+
+    def optional_url(self, name: str, schemes: tuple[str, ...]) -> str | None:
+        value = self.optional(name)
         if value and _scheme(value).partition("+")[0] not in schemes:
             begins = " or ".join(f"{scheme}://" for scheme in schemes)
             self.faults.append(f"{name} must be a URL that begins with {begins}")
-            return ""
+            return None
         return value
 
     def public_url(self, port: int) -> str:

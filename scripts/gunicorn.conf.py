@@ -1,11 +1,11 @@
 """How every deployment starts the service: ``gunicorn -c scripts/gunicorn.conf.py wsgi:app``."""
 
 import os
+import subprocess
 import sys
-from pathlib import Path
 
 from api.config import Misconfigured, Settings
-from api.infra import losses  # its memory is to be shared by all workers
+from api.infra import logging, losses, metrics_server  # losses: its memory is to be shared by all
 
 try:
     # Here, before anything is bound or forked: a wrong environment ends with every fault named, once.
@@ -13,8 +13,13 @@ try:
 except Misconfigured as _fault:
     sys.exit(str(_fault))
 
+_host = os.environ.get("BIND") or "0.0.0.0"  # noqa: S104 - a container has one purpose  # nosec B104
+_exporters: list[subprocess.Popen[bytes]] = []
+if _settings.metrics_port:
+    metrics_server.prepare()
+
 worker_class = "api.web.asgi.drain.Worker"
-bind = f"{os.environ.get('BIND') or '0.0.0.0'}:{_settings.port}"  # noqa: S104 - a container has one purpose  # nosec B104
+bind = f"{_host}:{_settings.port}"
 workers = _settings.web_concurrency
 preload_app = False
 max_requests = 0
@@ -26,8 +31,7 @@ graceful_timeout = 25
 # How long a worker's event loop may stand still; not a deadline for requests.
 timeout = 30
 # Workers show that they live by touching a file; on a disk that can stall.
-_memory = "/dev/shm"  # noqa: S108 - gunicorn makes a name of its own in it  # nosec B108
-worker_tmp_dir = _memory if Path(_memory).is_dir() else None
+worker_tmp_dir = str(metrics_server.MEMORY) if metrics_server.MEMORY.is_dir() else None
 
 limit_request_line = 8190
 limit_request_fields = 100
@@ -40,21 +44,35 @@ secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 proxy_allow_ips = ""
 
-# The application writes the access log.
+# The application writes the access log, and gunicorn's own lines go the same way.
 accesslog = None
-errorlog = "-"
+errorlog = None
 loglevel = _settings.log_level.lower()
+logconfig_dict = logging.configuration(_settings, waits=False)
 control_socket_disable = True
 
 
-def child_exit(_server: object, _worker: object) -> None:
+def when_ready(_server: object) -> None:
+    if _settings.metrics_port:
+        _exporters.append(metrics_server.start(_host, _settings.metrics_port))
+
+
+def on_exit(_server: object) -> None:
+    for exporter in _exporters:
+        exporter.terminate()
+
+
+def child_exit(_server: object, worker: object) -> None:
     """A worker that was killed may have changed something that it could tell no cache of."""
     losses.note()
+    metrics_server.forget(worker.pid)  # type: ignore[attr-defined]
 
 
 def post_worker_init(_worker: object) -> None:
     """What cannot be parsed is answered in the service's own shape, and connections end as announced."""
+    from api.infra import log_queue
     from api.web.asgi import drain, unparsable
 
+    log_queue.begin()
     unparsable.install()
     drain.install()

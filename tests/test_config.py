@@ -111,12 +111,21 @@ class TestFaults:
             LOG_LEVEL="loud",
             PORT="0",
             WEB_CONCURRENCY="many",
+            METRICS_PORT="-1",
+            OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318",
+            OTEL_TRACES_SAMPLER_ARG="1.1",
         )
 
         assert sorted(line.split()[0] for line in found) == sorted(
             ["ENVIRONMENT", "DATABASE_URL", "REDIS_URL", "JWT_SECRET_KEY", "PUBLIC_URL", "CORS_ORIGINS",
-             "TRUSTED_PROXY_HOPS", "RATE_LIMIT_SCALE", "LOG_LEVEL", "PORT", "WEB_CONCURRENCY"]
+             "TRUSTED_PROXY_HOPS", "RATE_LIMIT_SCALE", "LOG_LEVEL", "PORT", "WEB_CONCURRENCY", "METRICS_PORT",
+             "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"]
         )  # fmt: skip
+
+    def test_metrics_are_not_served_where_everybody_is(self) -> None:
+        assert faults(PORT="8000", METRICS_PORT="8000") == [
+            "METRICS_PORT must not be PORT, which is public"
+        ]
 
     def test_an_empty_environment_names_all_that_is_needed(self) -> None:
         with pytest.raises(Misconfigured) as refused:
@@ -305,7 +314,6 @@ def test_the_example_names_every_setting_and_nothing_that_nobody_reads() -> None
 
 ELSEWHERE = (
     "BIND",  # read by scripts/gunicorn.conf.py
-    "METRICS_PORT",  # of the design, with the part that serves metrics
 )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from api.infra.actor import Actor
 from api.infra.tokens import AccessClaims
+from api.infra.tracing import Span
 from api.web.contract import Operation
 
 NO_BODY: Any = object()
@@ -41,7 +42,7 @@ class KeyClaims:
 @dataclass(slots=True)
 class RequestContext:
     request_id: str
-    trace_id: str
+    span: Span
     ip: str
     operation: Operation | None = None
     body: Any = NO_BODY
@@ -58,6 +59,10 @@ class RequestContext:
     """Filled when the request was charged to its rate limits, whichever part did it."""
     shown_once: tuple[str, ...] = ()
     """The fields of the answer that nobody is told again."""
+    refusal: str | None = None
+    """The code of the failure that is answered."""
+    faults: int = 0
+    """How many details it has."""
 
     @property
     def user_id(self) -> UUID | None:

@@ -15,12 +15,13 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.errors import DomainError, Unavailable
+from api.errors import DomainError
 from api.infra import db_errors
 from api.infra.metrics import UNEXPECTED_ERRORS
 from api.web import context
 
 JSON = "application/json"
+INTERNAL = "INTERNAL"
 MOST_DETAILS = 20
 """Faults named in one answer, so that no refusal is larger than 4 KiB."""
 
@@ -39,21 +40,22 @@ def failure(err: Exception, *, debug: bool) -> Failure:
     """What to answer. Anything but a ``DomainError`` is a bug: logged whole, told to nobody."""
     if isinstance(err, SQLAlchemyError):
         err = db_errors.translate(err)
-    request_id = context.current().request_id
+    request = context.current()
     if isinstance(err, DomainError):
-        log_refusal(err)
-        return shape(err, request_id=request_id)
+        request.refusal, request.faults = err.code, len(err.details)
+        return shape(err, request_id=request.request_id)
+    request.refusal = INTERNAL
     UNEXPECTED_ERRORS.inc()
     log.error("unexpected error", exc_info=err)
     stack = traceback.format_exception(err) if debug else None
-    return shape(None, request_id=request_id, stack=stack)
+    return shape(None, request_id=request.request_id, stack=stack)
 
 
 def shape(err: DomainError | None, *, request_id: str, stack: list[str] | None = None) -> Failure:
     """The one shape of a failure; ``None`` is a bug."""
     status = err.status if err else HTTPStatus.INTERNAL_SERVER_ERROR
     error: dict[str, Any] = {
-        "code": err.code if err else "INTERNAL",
+        "code": err.code if err else INTERNAL,
         "message": err.message if err else "Something went wrong on our side.",
         "details": dict(list(err.details.items())[:MOST_DETAILS]) if err else {},
         "request_id": request_id,
@@ -62,11 +64,6 @@ def shape(err: DomainError | None, *, request_id: str, stack: list[str] | None =
         error["stack"] = stack
     body = json.dumps({"status": "error", "error": error}, separators=(",", ":")).encode()
     return Failure(status, err.headers if err else {}, body)
-
-
-def log_refusal(err: DomainError) -> None:
-    level = logging.WARNING if isinstance(err, Unavailable) else logging.INFO
-    log.log(level, "refused", extra={"code": err.code, "faults": len(err.details)})
 
 
 @bp.app_errorhandler(Exception)

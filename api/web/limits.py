@@ -16,6 +16,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 
 from api.errors import RateLimited
 from api.infra.limiter import Count, Counter
+from api.infra.metrics import RATE_LIMIT_REFUSALS
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Json
 
@@ -83,7 +84,10 @@ class Limits:
         count = self._counter.hit(limit.item, key)
         bucket = _bucket(limit, count)
         context.buckets.append(bucket)
-        return 0 if count.within else bucket.resets_in
+        if count.within:
+            return 0
+        RATE_LIMIT_REFUSALS.labels(limit.name).inc()
+        return bucket.resets_in
 
 
 def _bucket(limit: Limit, count: Count) -> Bucket:

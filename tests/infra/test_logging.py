@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,15 @@ from api.app import App
 from api.config import Settings
 from api.infra import logging as our_logging
 from api.infra.db import db, transactional
-from api.infra.logging import request_fields
+from api.infra.logging import CONTROLS, request_fields
+from tests.infra.link import closed_port
 from tests.people import Person
-from tests.web.apps import written
+from tests.web.apps import serving, written
 from tests.web.raw import JSON, ask
 
 CANARY = "c4n4ry"
 POSTS, LOGIN, SIGN_UP = "/api/v1/posts", "/api/v1/auth/login", "/api/v1/auth/signup"
+BREAKING = ["a\nb", "a\r\nb", "\x1b[31m", "\u2028\u2029\x85", '"}{', "\ud800", "\u202ea"]
 log = logging.getLogger("tests")
 
 
@@ -141,9 +145,7 @@ class TestLines:
     def configured(self, app: App) -> None:
         """The service has set up its log."""
 
-    @pytest.mark.parametrize(
-        "value", ["a\nb", "a\r\nb", "\x1b[31m", "\u2028\u2029\x85", '"}{', "\ud800"]
-    )
+    @pytest.mark.parametrize("value", BREAKING)
     def test_are_one_object_each_whatever_they_carry(self, value: str) -> None:
         with written() as lines:
             log.info("message %s", value, extra={"extra": value})
@@ -160,11 +162,14 @@ class TestLines:
 
         [line] = lines.lines
         assert line["timestamp"].endswith("+00:00")
-        assert {key: line[key] for key in ("level", "logger", "message", "service", "env")} == {
+        assert {
+            key: line[key] for key in ("level", "logger", "message", "service", "version", "env")
+        } == {
             "level": "WARNING",
             "logger": "tests",
             "message": "hello",
             "service": "madang",
+            "version": version("madang"),
             "env": "test",
         }
 
@@ -179,13 +184,15 @@ class TestLines:
         assert (lines.lines[0]["request_id"], lines.lines[0]["trace_id"]) == ("r", "t")
 
     def test_of_a_request_are_the_same_in_flask_and_outside(
-        self, client: TestClient, ada: Person
+        self, environment: dict[str, str]
     ) -> None:
-        with written() as lines:
-            client.get(f"{POSTS}/{ada.id}")  # refused in Flask, in another thread
+        dead = f"redis://127.0.0.1:{closed_port()}/0"
+        with serving(environment, REDIS_URL=dead) as client, written() as lines:
+            client.get(POSTS)  # Redis is missed in Flask, in another thread
 
-        assert [line["logger"] for line in lines.lines] == ["api.web.errorhandler", "madang.access"]
-        assert len({(line["request_id"], line["trace_id"]) for line in lines.lines}) == 1
+        assert {"api.infra.redis", "madang.access"} <= {line["logger"] for line in lines.lines}
+        names = ("request_id", "trace_id", "span_id")
+        assert len({tuple(line[name] for name in names) for line in lines.lines}) == 1
 
     def test_an_error_that_is_its_own_cause_is_written_and_done(self) -> None:
         err = ValueError()
@@ -220,13 +227,57 @@ class TestLevels:
         assert [line["message"] for line in lines.lines] == ["loud"]
 
     @pytest.mark.usefixtures("restored")
-    def test_development_shows_the_texts_of_exceptions(self, environment: dict[str, str]) -> None:
-        our_logging.configure(Settings.from_env(environment | {"ENVIRONMENT": "development"}))
+    def test_is_kept_by_gunicorn_too(self, environment: dict[str, str]) -> None:
+        quiet = our_logging.configuration(Settings.from_env(environment | {"LOG_LEVEL": "ERROR"}))
 
+        assert quiet["loggers"]["gunicorn.error"]["level"] == "ERROR"
+
+
+class TestInDevelopment:
+    @pytest.fixture(autouse=True)
+    def configured(self, app: App, environment: dict[str, str]) -> Iterator[None]:
+        our_logging.configure(Settings.from_env(environment | {"ENVIRONMENT": "development"}))
+        yield
+        our_logging.configure(Settings.from_env(environment))
+
+    def test_a_person_can_read_it(self, client: TestClient, ada: Person) -> None:
+        with written() as lines:
+            response = client.get(f"{POSTS}/{ada.id}")
+
+        request_id = response.headers["X-Request-ID"]
+        pattern = r"\d\d:\d\d:\d\d\.\d{3} INFO request GET /api/v1/posts/{id} 404 NOT_FOUND [\d.]+ ms \[(.+)\]"
+        found = re.fullmatch(pattern, lines.text)
+        assert found
+        assert found[1] == request_id
+
+    def test_korean_stays_what_it_is(self) -> None:
+        with written() as lines:
+            log.info("마당")
+
+        assert lines.text.endswith("마당")
+
+    def test_the_texts_of_exceptions_are_shown(self) -> None:
         with written() as lines:
             log.error("failed", exc_info=ValueError("the text"))
 
-        assert lines.lines[0]["exc_info"] == "ValueError: the text"
+        assert lines.text.endswith("failed\n    ValueError: the text")
+
+    @pytest.mark.parametrize("value", BREAKING)
+    def test_no_value_begins_a_line_or_moves_the_cursor(self, value: str) -> None:
+        with written() as lines:
+            log.error("of %s", value, exc_info=ValueError(value))
+
+        raw = lines.stream.getvalue()
+        assert CONTROLS.search(raw.replace("\n", "")) is None
+        first, *others = raw.splitlines()
+        assert first.partition(" ")[2].startswith("ERROR of ")
+        assert all(line.startswith("    ") for line in others)
+
+    def test_secrets_are_masked_here_too(self) -> None:
+        with written() as lines:
+            log.error("password=%s", CANARY, exc_info=ValueError(f"Bearer {CANARY}"))
+
+        assert CANARY not in lines.text
 
 
 def test_everything_a_process_writes_is_json_on_standard_output(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,6 +35,20 @@ def test_an_open_connection_is_told_that_it_ends(
 
         until(lambda: ask(connection, "/readyz") == (503, "close"))
         assert server.process.wait(PATIENCE) == 0
+
+
+def test_a_connection_on_which_nobody_asks_is_not_waited_for(
+    environment: dict[str, str], app: App, clean: None, tmp_path: Path
+) -> None:
+    """A load balancer keeps some for a minute; gunicorn would use all of its 25 s."""
+    with live.serve(environment, tmp_path / "log") as server:
+        with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=PATIENCE)) as connection:
+            assert ask(connection, "/readyz") == (200, None)
+
+            server.process.send_signal(signal.SIGTERM)
+
+            assert server.process.wait(PATIENCE) == 0
+    assert "Forcing close" not in (tmp_path / "log").read_text()
 
 
 def test_what_was_begun_is_finished(

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pythonjsonlogger.json import JsonFormatter
 from starlette.testclient import TestClient
 
 from api.app import App, create_app
@@ -19,6 +18,8 @@ from api.infra import logging as our_logging
 from api.infra.db import db
 from api.web.contract import Contract
 from tests.spec import assert_documented
+
+OURS = (our_logging.Json, our_logging.Readable)
 
 
 @contextmanager
@@ -60,7 +61,7 @@ class Log:
     def text(self) -> str:
         """What the service wrote; lines of the test's own HTTP client are left out."""
         return "\n".join(
-            line for line in self.stream.getvalue().splitlines() if '"logger": "httpx"' not in line
+            line for line in self.stream.getvalue().splitlines() if "HTTP Request:" not in line
         )
 
     @property
@@ -74,7 +75,7 @@ def written() -> Iterator[Log]:
     [handler] = [
         found
         for found in logging.getLogger().handlers
-        if isinstance(found, logging.StreamHandler) and isinstance(found.formatter, JsonFormatter)
+        if isinstance(found, logging.StreamHandler) and isinstance(found.formatter, OURS)
     ]
     stream = io.StringIO()
     before = handler.setStream(stream)

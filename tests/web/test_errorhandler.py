@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from api.errors import DomainError, InvalidInput
 from api.infra.metrics import UNEXPECTED_ERRORS
+from api.infra.tracing import Span
 from api.web import context
 from api.web.context import RequestContext
 from api.web.errorhandler import MOST_DETAILS, failure
@@ -144,7 +145,7 @@ class TestDetails:
 def body_of(err: Exception) -> Any:
 
     def make() -> Any:
-        context.enter(RequestContext("request", "trace", "ip"))
+        context.enter(RequestContext("request", Span("trace", "span"), "ip"))
         return json.loads(failure(err, debug=False).body)["error"]
 
     return copy_context().run(make)

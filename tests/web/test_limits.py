@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.errors import RateLimited
 from api.infra.tokens import AccessClaims
+from api.infra.tracing import Span
 from api.web.context import KeyClaims, RequestContext
 from api.web.limits import address_key
 from tests.people import Person
@@ -239,7 +240,9 @@ def remaining(response: httpx.Response) -> int:
 
 
 def anonymous_request(operation: str = "list_posts") -> RequestContext:
-    return RequestContext("r", "t", "192.0.2.1", operation=CONTRACT.operations[operation])
+    return RequestContext(
+        "r", Span("t", "s"), "192.0.2.1", operation=CONTRACT.operations[operation]
+    )
 
 
 def until_refused(app: App, operation: str, *, credentials: str) -> Iterator[None]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft4Validator
 
-from api.web.asgi.entry import REQUEST_ID, TRACEPARENT
+from api.infra.tracing import TRACEPARENT
+from api.web.asgi.entry import REQUEST_ID
 from api.web.validation import INTEGER, PRINTABLE_NAME
 from tests.spec import CONTRACT
 

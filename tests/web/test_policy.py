@@ -15,6 +15,7 @@ from api.app import App
 from api.errors import Forbidden, Unauthorized
 from api.infra.actor import Role, anonymous
 from api.infra.db import db
+from api.infra.tracing import Span
 from api.web import context
 from api.web.context import RequestContext
 from api.web.contract import ROLES, Operation, Policy
@@ -87,7 +88,9 @@ Query = Callable[..., list[tuple[object, ...]]]
 
 def request_of(app: App, person: Person, operation: Operation) -> RequestContext:
     claims = app.runtime.tokens.verify(person.token)
-    return RequestContext("request", "trace", "192.0.2.1", operation=operation, claims=claims)
+    return RequestContext(
+        "request", Span("trace", "span"), "192.0.2.1", operation=operation, claims=claims
+    )
 
 
 def inside(app: App, request: RequestContext, handler: Callable[..., Response]) -> Response:

@@ -21,6 +21,7 @@ RESPONSE_HEADERS = (
     *("Deprecation", "ETag", "Idempotency-Replayed", "Link", "Location"),
     *("RateLimit", "RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-ID"),
+    "traceparent",
 )
 """What a page may read beside what it always may."""
 MAX_AGE = 600

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from threading import Event
 from typing import Any
+from weakref import WeakSet
 
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
 NOTICE = 1.0
 """Seconds: longer than nearly all answers take."""
+IDLE = 6.0
+"""Seconds after the notice in which a proxy ends its idle connections itself (nginx/nginx.conf: after 5)."""
 
+_connections: WeakSet[ASGIProtocol] = WeakSet()
 _leaving = Event()
 is_leaving = _leaving.is_set
 
@@ -19,21 +23,36 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's own, which at SIGTERM closes connections that were promised to stay open.
 
     A proxy may have sent the next request by then. So for ``NOTICE`` all goes on, and each answer says
-    that its connection ends with it; only then begins what gunicorn calls a graceful shutdown.
+    that its connection ends with it; only then begins what gunicorn calls a graceful shutdown. That would
+    wait for connections on which nobody asks anything, so these are ended after ``IDLE``.
     """
 
     def handle_exit_signal(self) -> None:
         if not is_leaving():
             _leaving.set()
             self.loop.call_later(NOTICE, super().handle_exit_signal)
+            self.loop.call_later(NOTICE + IDLE, _end_idle_connections)
+
+
+def _end_idle_connections() -> None:
+    # Private names: there is no public way.
+    for connection in list(_connections):
+        if connection._awaiting_request:  # noqa: SLF001
+            connection._close_transport()  # noqa: SLF001
 
 
 def install() -> None:
     """For gunicorn's ``post_worker_init``."""
     # A private name: there is no public way. It decides both what is announced and what is done.
     inherited = ASGIProtocol._will_close  # noqa: SLF001
+    made = ASGIProtocol.connection_made
 
     def _will_close(protocol: Any, *arguments: Any) -> bool:
         return is_leaving() or inherited(protocol, *arguments)
 
+    def connection_made(protocol: Any, transport: Any) -> None:
+        _connections.add(protocol)
+        made(protocol, transport)
+
     ASGIProtocol._will_close = _will_close  # noqa: SLF001
+    ASGIProtocol.connection_made = connection_made

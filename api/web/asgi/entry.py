@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import secrets
-import time
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.config import Settings
+from api.infra import tracing
 from api.infra.ids import new_id
 from api.infra.logging import request_fields
 from api.web import context
+from api.web.asgi import access
 from api.web.asgi.client_address import client_address
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Operation
 
-log = logging.getLogger("madang.access")
-
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-"""Version 00 of W3C Trace Context, 3.2.2: ids of nothing but zeros do not count."""
-LONGEST_AGENT = 200
 
 API_HEADERS = {
     "Cache-Control": "no-store",
@@ -56,13 +49,16 @@ class Entry:
         headers = Headers(scope=scope)
         request = _context(scope, headers, self.hops)
         context.enter(request)
-        request_fields.set({"request_id": request.request_id, "trace_id": request.trace_id})
+        request_fields.set(
+            {
+                "request_id": request.request_id,
+                "trace_id": request.span.trace_id,
+                "span_id": request.span.span_id,
+            }
+        )
         answer = _Answer(send, request, self.headers, is_head=scope["method"] == "HEAD")
-        started = time.perf_counter()
-        try:
+        with access.noted(scope["method"], headers, request, answer):
             await self.app(scope, receive, answer)
-        finally:
-            _log_access(scope["method"], headers, request, answer, time.perf_counter() - started)
 
 
 class _Answer:
@@ -85,6 +81,7 @@ class _Answer:
             for name, value in self._headers.items():
                 headers.setdefault(name, value)
             headers["X-Request-ID"] = self._request.request_id
+            headers["traceparent"] = self._request.span.traceparent
             headers.update(_rate_headers(self._request.buckets))
             _announce_the_end(headers, self._request.operation)
             message = {**message, "headers": headers.raw}
@@ -97,10 +94,9 @@ class _Answer:
 
 def _context(scope: Scope, headers: Headers, hops: int) -> RequestContext:
     given = headers.get("x-request-id", "")
-    parent = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     return RequestContext(
         request_id=given if REQUEST_ID.fullmatch(given) else str(new_id()),
-        trace_id=parent[1] if parent else secrets.token_hex(16),
+        span=tracing.begin(headers.get("traceparent", "")),
         ip=client_address(scope, headers, hops),
     )
 
@@ -125,20 +121,3 @@ def _announce_the_end(headers: MutableHeaders, operation: Operation | None) -> N
         headers.update(operation.deprecation.headers())
         place = f"/docs#/{operation.tag}/{operation.id}"
         headers.append("Link", f'<{place}>; rel="deprecation"')
-
-
-def _log_access(
-    method: str, headers: Headers, request: RequestContext, answer: _Answer, seconds: float
-) -> None:
-    """The path as such is not written: a secret may have been put into it."""
-    fields: dict[str, Any] = {
-        "method": method[:16],
-        "route": request.operation.path if request.operation else None,
-        "status": answer.status,
-        "duration_ms": round(seconds * 1000, 2),
-        "bytes": answer.bytes,
-        "ip": request.ip,
-        "user_agent": headers.get("user-agent", "")[:LONGEST_AGENT],
-        "user_id": str(request.actor.user_id) if request.actor and request.actor.user_id else None,
-    }
-    log.info("request", extra=fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from typing import Any
 from uuid import UUID
 
@@ -105,6 +106,7 @@ class TestAccessLine:
             "logger": "madang.access",
             "message": "request",
             "service": "madang",
+            "version": version("madang"),
             "env": "test",
             "method": "GET",
             "route": "/api/v1/posts/{id}",
@@ -116,6 +118,9 @@ class TestAccessLine:
             "user_id": str(ada.id),
             "request_id": response.headers["X-Request-ID"],
             "trace_id": line["trace_id"],
+            "span_id": line["span_id"],
+            "code": "NOT_FOUND",
+            "faults": 0,
             "timestamp": "",
         }
         assert 0 < line["duration_ms"] < 10_000

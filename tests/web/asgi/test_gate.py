@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.errors import Overloaded
 from api.infra.passwords import AT_ONCE
+from api.infra.tracing import Span
 from api.web import context
 from api.web.asgi.gate import PATIENCE, Gate
 from api.web.context import RequestContext
@@ -34,7 +35,7 @@ class Slow:
 def start(gate: Gate, operation: str) -> asyncio.Task[None]:
     def begin() -> asyncio.Task[None]:
         known = CONTRACT.operations[operation]
-        context.enter(RequestContext("request", "trace", "ip", operation=known))
+        context.enter(RequestContext("request", Span("trace", "span"), "ip", operation=known))
         return asyncio.ensure_future(gate({}, None, None))  # type: ignore[arg-type]
 
     return copy_context().run(begin)

@@ -204,5 +204,11 @@ def refused(answer: httpx.Response | None, status: int, code: str) -> None:
 
 def lasting(response: httpx.Response) -> dict[str, str]:
     """Headers that do not differ from one request to the next."""
-    passing = ("x-request-id", "ratelimit", "x-ratelimit-remaining", "x-ratelimit-reset")
+    passing = (
+        "x-request-id",
+        "traceparent",
+        "ratelimit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    )
     return {name: value for name, value in response.headers.items() if name not in passing}

@@ -1,0 +1,61 @@
+"""Lets nobody wait for whoever reads the log: lines go through a bounded queue to one thread that writes them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from queue import SimpleQueue
+from threading import Thread
+
+from api.infra.logging import RequestFields
+from api.infra.metrics import LOG_LINES_LOST
+
+MOST = 10_000
+"""Lines that may wait, some 10 MB. What comes on top of them is lost, and counted."""
+PATIENCE = 2.0
+"""Seconds for the last lines when the process ends."""
+
+
+class Queued(logging.Handler):
+    """Writes to the file descriptor itself: a stream has a lock, on which the end of the process would wait."""
+
+    def __init__(self, formatter: logging.Formatter | None, target: int) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.addFilter(RequestFields())
+        self._target = target
+        self._records: SimpleQueue[logging.LogRecord | None] = SimpleQueue()
+        self._thread = Thread(target=self._write, name="log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._records.qsize() >= MOST:
+            LOG_LINES_LOST.inc()
+            return
+        record.msg, record.args = record.getMessage(), None  # arguments may change meanwhile
+        self._records.put(record)
+
+    def close(self) -> None:
+        """Write what waits, unless nobody takes it. ``logging`` calls this when the process ends."""
+        self._records.put(None)
+        self._thread.join(PATIENCE)
+        super().close()
+
+    def _write(self) -> None:
+        while (record := self._records.get()) is not None:
+            try:
+                line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+                while line:
+                    line = line[os.write(self._target, line) :]
+            except Exception:  # a full disk, a reader that is gone: the service goes on
+                LOG_LINES_LOST.inc()
+
+
+def begin() -> None:
+    """From now on no line of this process is written by the thread it comes from. Call it after a fork."""
+    root = logging.getLogger()
+    root.handlers[:] = [
+        Queued(handler.formatter, handler.stream.fileno())
+        for handler in root.handlers
+        if isinstance(handler, logging.StreamHandler)
+    ]

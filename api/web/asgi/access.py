@@ -1,0 +1,99 @@
+"""What is written and counted of every request, once it is over."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Protocol
+
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import Headers
+
+from api.infra import metrics
+from api.web.context import RequestContext
+
+log = logging.getLogger("madang.access")
+
+LONGEST_AGENT = 200
+METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+UNMATCHED = "none"
+"""The endpoint of what no operation is for; its path would be a label of anybody's making."""
+OUTCOMES = {"log_in": metrics.LOGINS, "sign_up": metrics.SIGN_UPS}
+
+
+class Answer(Protocol):
+    status: int
+    """0 when there was none: the client left."""
+    bytes: int
+
+
+@contextmanager
+def noted(method: str, headers: Headers, request: RequestContext, answer: Answer) -> Iterator[None]:
+    """Around everything that becomes of a request; *answer* is read at the end."""
+    started = time.perf_counter()
+    with metrics.HTTP_IN_PROGRESS.track_inprogress():
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - started
+            _count(method, request, answer.status, seconds)
+            _write(method, headers, request, answer, seconds)
+            _end_span(method, request, answer.status)
+
+
+def _count(method: str, request: RequestContext, status: int, seconds: float) -> None:
+    operation = request.operation
+    endpoint = operation.path if operation else UNMATCHED
+    requests, duration = _of(method if method in METHODS else "other", endpoint, status)
+    requests.inc()
+    duration.observe(seconds)
+    if request.refusal:
+        metrics.HTTP_REFUSALS.labels(request.refusal).inc()
+    if operation and operation.id in OUTCOMES:
+        OUTCOMES[operation.id].labels(request.refusal or "OK").inc()
+
+
+@cache
+def _of(method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
+    """Finding them by their labels costs more than counting."""
+    return (
+        metrics.HTTP_REQUESTS.labels(method, endpoint, str(status)),
+        metrics.HTTP_DURATION.labels(method, endpoint),
+    )
+
+
+def _write(
+    method: str, headers: Headers, request: RequestContext, answer: Answer, seconds: float
+) -> None:
+    """The path as such is not written: a secret may have been put into it."""
+    fields: dict[str, Any] = {
+        "method": method[:16],
+        "route": request.operation.path if request.operation else None,
+        "status": answer.status,
+        "duration_ms": round(seconds * 1000, 2),
+        "bytes": answer.bytes,
+        "ip": request.ip,
+        "user_agent": headers.get("user-agent", "")[:LONGEST_AGENT],
+        "user_id": str(request.actor.user_id) if request.actor and request.actor.user_id else None,
+        "code": request.refusal,
+        "faults": request.faults,
+    }
+    log.log(logging.WARNING if answer.status >= 500 else logging.INFO, "request", extra=fields)
+
+
+def _end_span(method: str, request: RequestContext, status: int) -> None:
+    """By OpenTelemetry's semantic conventions for HTTP, of which the path as such is left out here too."""
+    route = request.operation.path if request.operation else UNMATCHED
+    known = method if method in METHODS else "_OTHER"
+    attributes: dict[str, str | int] = {
+        "http.request.method": known,
+        "http.route": route,
+        "http.response.status_code": status,
+        "madang.request_id": request.request_id,
+    }
+    if request.refusal:
+        attributes["error.type"] = request.refusal
+    request.span.end(f"{known} {route}", attributes)
