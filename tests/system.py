@@ -48,6 +48,17 @@ PACKAGES = {
     "nginx": Package(_program("nginx"), ("nginx",)),
     "openssl": Package(_program("openssl"), ("openssl",)),
     "postgresql-15": Package(_postgres, ("postgresql-15", "postgresql")),
+    "prometheus": Package(_program("prometheus"), ("prometheus",)),
+    "prometheus-alertmanager": Package(
+        _program("prometheus-alertmanager", "alertmanager"), ("prometheus-alertmanager",)
+    ),
+    "prometheus-blackbox-exporter": Package(
+        _program("prometheus-blackbox-exporter", "blackbox_exporter"),
+        ("prometheus-blackbox-exporter",),
+    ),
+    "prometheus-node-exporter": Package(
+        _program("prometheus-node-exporter", "node_exporter"), ("prometheus-node-exporter",)
+    ),
     "slowhttptest": Package(_program("slowhttptest"), ("slowhttptest",)),
 }
 _skipped: dict[str, list[str]] = defaultdict(list)

@@ -27,6 +27,10 @@ HTTP_DURATION = Histogram(
 HTTP_IN_PROGRESS = Gauge(
     "http_requests_in_progress", "Requests without a whole answer", multiprocess_mode="livesum"
 )
+HTTP_ERRORS = Counter(
+    "http_server_errors_total",
+    "Answers of 5xx; there from the start, so that a ratio of them is too",
+)
 HTTP_REFUSALS = Counter("http_refusals_total", "Answers that are failures, by their code", ["code"])
 RATE_LIMIT_REFUSALS = Counter(
     "rate_limit_refusals_total", "Requests that found a bucket empty", ["limit"]

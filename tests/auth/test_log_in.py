@@ -221,5 +221,9 @@ class TestPassword:
 def _but_ids(response: httpx.Response) -> tuple[int, dict[str, dict[str, object]], dict[str, str]]:
     body = response.json()
     del body["error"]["request_id"]
-    headers = {name: value for name, value in response.headers.items() if name != "x-request-id"}
+    headers = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("x-request-id", "traceparent")
+    }
     return response.status_code, body, headers

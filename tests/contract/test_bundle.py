@@ -302,7 +302,8 @@ def test_an_answer_names_the_headers_that_it_always_has(
     headers = {name: resolve(header) for name, header in answer["headers"].items()}
     required = {name for name, header in headers.items() if header["required"]}
     good = status[0] == "2"
-    at_times = {"Link"} if good and operation["operationId"].startswith("list_") else set()
+    at_times = {"traceparent"}
+    at_times |= {"Link"} if good and operation["operationId"].startswith("list_") else set()
     at_times |= (
         {"Idempotency-Replayed"} if good and operation["x-policy"].get("idempotent") else set()
     )

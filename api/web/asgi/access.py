@@ -50,6 +50,8 @@ def _count(method: str, request: RequestContext, status: int, seconds: float) ->
     requests, duration = _of(method if method in METHODS else "other", endpoint, status)
     requests.inc()
     duration.observe(seconds)
+    if status >= 500:
+        metrics.HTTP_ERRORS.inc()
     if request.refusal:
         metrics.HTTP_REFUSALS.labels(request.refusal).inc()
     if operation and operation.id in OUTCOMES:

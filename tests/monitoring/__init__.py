@@ -1,0 +1,1 @@
+"""Dashboards, alerts and who is told, tried with the real programs."""
