@@ -30,7 +30,11 @@ class Server:
 
 @contextmanager
 def serve(
-    environment: dict[str, str], log: Path, *arguments: str, port: int | None = None
+    environment: dict[str, str],
+    log: Path,
+    *arguments: str,
+    port: int | None = None,
+    application: str = "wsgi:app",
 ) -> Iterator[Server]:
     """Run gunicorn with our configuration until the block ends. *arguments* go to gunicorn."""
     port = port or free_port()
@@ -39,7 +43,7 @@ def serve(
     command = [sys.executable, "-m", "gunicorn", "-c", "scripts/gunicorn.conf.py", *arguments]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"],
+            [*command, "-b", f"127.0.0.1:{port}", application],
             cwd=ROOT,
             env=settings,
             stdout=output,

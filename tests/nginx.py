@@ -29,7 +29,7 @@ def in_front_of(*upstreams: str, home: Path) -> Iterator[str]:
 def with_tls(*upstreams: str, home: Path) -> Iterator[tuple[str, str]]:
     """Its URLs without and with TLS, under the name that its certificate (``home/certificates``) is for."""
     plain, secure = live.free_port(), live.free_port()
-    _certify(home / "certificates")
+    certify(home / "certificates")
     configuration = configure(home, "https", upstreams, {"8080": plain, "8443": secure})
     with _run(configuration, home, secure):
         yield f"http://{NAME}:{plain}", f"https://{NAME}:{secure}"
@@ -65,12 +65,20 @@ def _own(found: re.Match[str], home: Path) -> str:
     return f"{home}/" if found[0] == "/tmp/" else f"{home}/nginx.{found[1]}"
 
 
-def _certify(folder: Path) -> None:
-    folder.mkdir()
+def certify(folder: Path, days: int = 2) -> None:
+    """A certificate for ``NAME``, and its key, as certbot would name them; what was there is replaced."""
+    folder.mkdir(exist_ok=True)
     files = ["-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")]
     name = ["-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command = [str(require("openssl")), "req", "-x509", *key, "-days", "2", *name, *files]
+    command = [str(require("openssl")), "req", "-x509", *key, "-days", str(days), *name, *files]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def reload(home: Path) -> None:
+    """Let it read its files anew, such as another certificate."""
+    configuration = home / "nginx" / "nginx.conf"
+    command = [str(require("nginx")), "-c", str(configuration), "-p", str(home), "-s", "reload"]
     subprocess.run(command, check=True, capture_output=True)
 
 

@@ -157,10 +157,10 @@ def alerts() -> list[dict[str, Any]]:
 
 
 def test_the_rules_are_valid() -> None:
-    command = [require("prometheus").with_name("promtool"), "check"]
+    check = [str(require("prometheus").with_name("promtool")), "check"]
 
-    subprocess.run([*command, "rules", RULES / "rules.yml", RULES / "alerts.yml"], check=True)
-    subprocess.run([*command, "config", "--syntax-only", RULES / "prometheus.yml"], check=True)
+    subprocess.run([*check, "rules", RULES / "rules.yml", RULES / "alerts.yml"], check=True)
+    subprocess.run([*check, "config", "--syntax-only", RULES / "prometheus.yml"], check=True)
 
 
 @pytest.mark.parametrize("name", CASES)

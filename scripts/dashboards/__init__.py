@@ -1,0 +1,1 @@
+"""Grafana's dashboards, written down as what is asked and drawn."""
