@@ -12,4 +12,4 @@ receiver() { # NAME FILE VALUE
 receiver slack slack_webhook_url "${SLACK_WEBHOOK_URL:-}"
 receiver pagerduty pagerduty_routing_key "${PAGERDUTY_ROUTING_KEY:-}"
 
-exec "${ALERTMANAGER:-alertmanager}" --config.file="$home/alertmanager.yml" --storage.path="$home/data" "$@"
+exec "${ALERTMANAGER:-alertmanager}" --config.file="$home/alertmanager.yml" --storage.path="${ALERTMANAGER_DATA:-$home/data}" "$@"

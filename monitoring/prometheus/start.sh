@@ -1,8 +1,9 @@
 #!/bin/sh
-# Starts Prometheus; PUBLIC_URL is probed from outside when it is https. Prometheus itself reads no environment.
+# Starts Prometheus, and lets it probe https://$SERVER_NAME, if there is one: it reads no environment itself.
 set -eu
-case ${PUBLIC_URL:-} in
-https://*) printf '[{"targets": ["%s/healthz"]}]\n' "$PUBLIC_URL" >/tmp/site.json ;;
-*) printf '[]\n' >/tmp/site.json ;;
-esac
+if [ -n "${SERVER_NAME:-}" ]; then
+    printf '[{"targets": ["https://%s/healthz"]}]\n' "$SERVER_NAME" >/tmp/site.json
+else
+    printf '[]\n' >/tmp/site.json
+fi
 exec prometheus --config.file=/etc/prometheus/prometheus.yml --storage.tsdb.path=/prometheus --storage.tsdb.retention.time=30d

@@ -29,6 +29,7 @@ def services(name: str) -> dict[str, dict[str, Any]]:
 
 
 BASE, PROD = services("docker-compose.yml"), services("docker-compose.prod.yml")
+WATCHING = services("monitoring/compose.yml")
 BOTH = {name: BASE.get(name, {}) | PROD.get(name, {}) for name in [*BASE, *PROD] if name != "test"}
 ONCE = {"secrets", "release", "certificate"}
 TOOLS = {"certbot"}
@@ -44,6 +45,21 @@ def test_a_container_can_do_no_more_than_it_needs(name: str) -> None:
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert "cap_add" not in service
     assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", WATCHING)
+def test_what_watches_is_kept_in_and_away_from_the_public(name: str) -> None:
+    service = WATCHING[name]
+
+    assert service["profiles"] == ["observability"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "20m", "max-file": "5"}
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory"}
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    for file in (each.split(":")[0] for each in service.get("volumes", [])):
+        assert not file.startswith("./") or (ROOT / "monitoring" / file).is_dir()
 
 
 @pytest.mark.parametrize("name", sorted(BOTH.keys() - ONCE - TOOLS))
@@ -66,7 +82,9 @@ def test_nothing_starts_before_what_it_needs(name: str) -> None:
         assert condition["condition"] != "service_started"
 
 
-@pytest.mark.parametrize("text", ["docker-compose.yml", "docker-compose.prod.yml"])
+@pytest.mark.parametrize(
+    "text", ["docker-compose.yml", "docker-compose.prod.yml", "monitoring/compose.yml"]
+)
 def test_there_is_no_secret_in_a_file(text: str) -> None:
     content = (ROOT / text).read_text(encoding="utf-8")
 
