@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 import shutil
+import sys
 import sysconfig
 from importlib import import_module
 from pathlib import Path
@@ -30,7 +31,19 @@ UNUSED = (
     "pydantic_core",
     # For asyncio, of which SQLAlchemy has no need here.
     "greenlet",
+    # argon2 needs the compiled half of cffi alone.
+    "cffi",
+    "pycparser",
+    # For compilers, type checkers and those who develop these.
+    "**/*.[ch]",
+    "**/*.pyi",
+    "**/*.pyx",
+    "**/*.proto",
+    "jsonschema/tests",
+    "referencing/tests",
 )
+PRUNED = ("google", "opentelemetry/proto", "opentelemetry/semconv")
+"""Names of everything that anybody traces: of these, only what is loaded stays."""
 SHARED = ("libcrypto", "libssl")
 """Of OpenSSL 3: psycopg2 brings copies, the image has them for Python, and keeps them mended."""
 LOADED = (
@@ -58,6 +71,11 @@ def main() -> None:
     ours = [module.name for module in pkgutil.walk_packages(api.__path__, "api.")]
     for name in (*LOADED, *ours):
         import_module(name)
+    loaded = {getattr(module, "__file__", None) for module in sys.modules.values()}
+    for folder in PRUNED:
+        for file in (SITE / folder).rglob("*.py"):
+            if str(file) not in loaded:
+                file.unlink()
 
 
 if __name__ == "__main__":
