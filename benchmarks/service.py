@@ -40,6 +40,7 @@ class Target:
     """Seconds."""
     load: float
     """Of the machine, in the minute before."""
+    environment: dict[str, str]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.database_url)
@@ -99,9 +100,20 @@ def running(posts: int) -> Iterator[Target]:
             posts=posts,
             seeded_in=time.monotonic() - started,
             load=load,
+            environment=environment,
         )
         with _gunicorn(environment, target.log):
             yield target
+
+
+@contextmanager
+def beside(target: Target, name: str, **settings: str) -> Iterator[tuple[str, int]]:
+    """Another one on the same data, with other settings: its URL, and the process id of its master."""
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}"
+    environment = target.environment | {"PORT": port, "PUBLIC_URL": url} | settings
+    with _gunicorn(environment, target.home / f"{name}.log") as pid:
+        yield url, pid
 
 
 def _madang(environment: dict[str, str], *arguments: str) -> None:
@@ -113,12 +125,13 @@ def _madang(environment: dict[str, str], *arguments: str) -> None:
 
 
 @contextmanager
-def _gunicorn(environment: dict[str, str], log: Path) -> Iterator[None]:
+def _gunicorn(environment: dict[str, str], log: Path) -> Iterator[int]:
+    """Its process id."""
     line: list[str | Path] = [PROGRAMS / "gunicorn", "-c", "scripts/gunicorn.conf.py", "wsgi:app"]
     with log.open("wb") as output:
         process = spawn(line, last_signal=signal.SIGQUIT, output=output, cwd=ROOT, env=environment)
     try:
         await_ready(Watched("gunicorn", process, log), environment)
-        yield
+        yield process.pid
     finally:
         stop(process, signal.SIGTERM, patience=30)

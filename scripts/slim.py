@@ -29,11 +29,12 @@ UNUSED = (
     "flask_openapi",
     "pydantic",
     "pydantic_core",
+    "pydantic*.dist-info",
     # For asyncio, of which SQLAlchemy has no need here.
-    "greenlet",
+    "greenlet*",
     # argon2 needs the compiled half of cffi alone.
-    "cffi",
-    "pycparser",
+    "cffi*",
+    "pycparser*",
     # For compilers, type checkers and those who develop these.
     "**/*.[ch]",
     "**/*.pyi",
@@ -42,6 +43,7 @@ UNUSED = (
     "jsonschema/tests",
     "referencing/tests",
 )
+TRACING = "api.infra.otel"
 PRUNED = ("google", "opentelemetry/proto", "opentelemetry/semconv")
 """Names of everything that anybody traces: of these, only what is loaded stays."""
 SHARED = ("libcrypto", "libssl")
@@ -68,8 +70,11 @@ def main() -> None:
         copy.unlink()
         copy.symlink_to(systems)
     api = import_module("api")
-    ours = [module.name for module in pkgutil.walk_packages(api.__path__, "api.")]
-    for name in (*LOADED, *ours):
+    names = (module.name for module in pkgutil.walk_packages(api.__path__, "api."))
+    ours = [name for name in names if name != TRACING]
+    for name in (*LOADED, *ours, TRACING):
+        # Its bytecode would be as large as the service's own, and few have a use for it.
+        sys.dont_write_bytecode = name == TRACING
         import_module(name)
     loaded = {getattr(module, "__file__", None) for module in sys.modules.values()}
     for folder in PRUNED:
