@@ -35,13 +35,27 @@ UNUSED = (
     # argon2 needs the compiled half of cffi alone.
     "cffi*",
     "pycparser*",
-    # For compilers, type checkers and those who develop these.
+    # Nobody here calls others by HTTP but OpenTelemetry, which does without.
+    "h11*",
+    "httpcore*",
+    # Other systems.
+    "psutil/_psaix.py",
+    "psutil/_psbsd.py",
+    "psutil/_psosx.py",
+    "psutil/_pssunos.py",
+    "psutil/_pswindows.py",
+    # For installers, compilers, type checkers and those who develop these.
+    "*.dist-info/RECORD",
     "**/*.[ch]",
     "**/*.pyi",
     "**/*.pyx",
     "**/*.proto",
+    "alembic/testing",
     "jsonschema/tests",
     "referencing/tests",
+    "sqlalchemy/ext/mypy",
+    "urllib3/contrib/emscripten",
+    "werkzeug/debug/shared",
 )
 TRACING = "api.infra.otel"
 PRUNED = ("google", "opentelemetry/proto", "opentelemetry/semconv")
