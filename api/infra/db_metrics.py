@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from psycopg2.extensions import connection
@@ -32,10 +34,7 @@ def watch(engine: Engine, capacity: int) -> None:
     event.listen(engine, "before_cursor_execute", _begin)
     event.listen(engine, "after_cursor_execute", _end)
     event.listen(engine, "handle_error", _fail)
-    event.listen(engine, "connect", lambda *_: _idle.inc())
-    event.listen(engine, "close", lambda *_: _idle.dec())
-    event.listen(engine, "checkout", lambda *_: _move(_idle, _in_use))
-    event.listen(engine, "checkin", lambda *_: _move(_in_use, _idle))
+    _Pool().watch(engine)
 
 
 def _begin(_conn: Any, _cursor: Any, _sql: str, _values: Any, context: Any, _many: bool) -> None:
@@ -59,6 +58,22 @@ def _observe(sql: str, context: Any) -> None:
     _durations.get(name, _others).observe(seconds)
 
 
-def _move(source: Any, target: Any) -> None:
-    source.dec()
-    target.inc()
+class _Pool:
+    """Knows each place of the pool, since events come once, twice or not at all when connecting fails."""
+
+    def __init__(self) -> None:
+        self._open: set[Any] = set()
+        self._taken: set[Any] = set()
+        self._lock = Lock()
+
+    def watch(self, engine: Engine) -> None:
+        event.listen(engine, "connect", lambda _, place: self._note(self._open.add, place))
+        event.listen(engine, "close", lambda _, place: self._note(self._open.discard, place))
+        event.listen(engine, "checkout", lambda _, place, __: self._note(self._taken.add, place))
+        event.listen(engine, "checkin", lambda _, place: self._note(self._taken.discard, place))
+
+    def _note(self, change: Callable[[Any], None], place: Any) -> None:
+        with self._lock:
+            change(place)
+            _in_use.set(len(self._open & self._taken))
+            _idle.set(len(self._open - self._taken))

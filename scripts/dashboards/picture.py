@@ -14,17 +14,32 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.dates import DateFormatter
-from matplotlib.ticker import EngFormatter, Formatter, PercentFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    Formatter,
+    FuncFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
 
 from scripts.dashboards.panels import Dashboard, Panel
 
+
+def _duration(seconds: float, _place: object) -> str:
+    for size, unit in ((86_400, "d"), (60, "min"), (1, "s")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds * 1000:g} ms"
+
+
+PLAIN = StrMethodFormatter("{x:g}")
 UNITS: dict[str, tuple[str, Formatter]] = {
-    "reqps": ("requests a second", EngFormatter()),
-    "ops": ("a second", EngFormatter()),
-    "s": ("seconds", EngFormatter("s")),
+    "reqps": ("requests a second", PLAIN),
+    "ops": ("a second", PLAIN),
+    "s": ("", FuncFormatter(_duration)),
     "percentunit": ("", PercentFormatter(1)),
-    "bytes": ("bytes", EngFormatter("B")),
-    "short": ("", EngFormatter()),
+    "bytes": ("", EngFormatter("B")),
+    "short": ("", PLAIN),
 }
 STEPS = 240
 """Points of a line."""
@@ -38,13 +53,14 @@ def draw(dashboard: Dashboard, prometheus: str, start: float, end: float, file: 
     mpl.use("svg")
     mpl.rcParams.update({"svg.hashsalt": dashboard.uid, "font.size": 8, "axes.grid": True})
     rows = -(-len(dashboard.panels) // 2)
-    figure, places = plt.subplots(rows, 2, figsize=(13, 2.7 * rows), squeeze=False)
+    figure, places = plt.subplots(
+        rows, 2, figsize=(13, 2.7 * rows), squeeze=False, layout="constrained"
+    )
     for panel, axes in zip(dashboard.panels, places.flat, strict=False):
         _draw(panel, axes, prometheus, start, end)
     for axes in places.flat[len(dashboard.panels) :]:
         axes.axis("off")
     figure.suptitle(dashboard.title, fontsize=13)
-    figure.tight_layout()
     figure.savefig(file, metadata={"Date": None}, dpi=90)
     plt.close(figure)
 

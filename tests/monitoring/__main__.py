@@ -44,7 +44,7 @@ def main(minutes: float) -> None:
             "METRICS_PORT": str(metrics),
             "BIND": "127.0.0.1",
             "TRUSTED_PROXY_HOPS": "1",
-            "RATE_LIMIT_SCALE": "20",
+            "RATE_LIMIT_SCALE": "6",
         }
         for command in ("release", "seed"):
             live.madang(command, environment)
@@ -68,7 +68,8 @@ def main(minutes: float) -> None:
         over.set()
         for caller in callers:
             caller.join()
-        dashboards(["--draw", prometheus.url, "--minutes", str(minutes)])
+        # At first a rate over five minutes is one over less.
+        dashboards(["--draw", prometheus.url, "--minutes", str(max(1, minutes - 5))])
 
 
 def visit(url: str, number: int, over: Event) -> None:

@@ -29,6 +29,7 @@ from tests.infra.link import Link
 from tests.infra.outages import Query, without_tables
 from tests.monitoring.watch import Prometheus, watching
 from tests.people import PASSWORD, People, Person
+from tests.service.test_metrics import is_worker
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -138,8 +139,9 @@ class Yard:
         nginx.reload(self.nginx)
 
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.server.process.pid).children()
-        return [each for each in children if "api.infra.exporter" not in each.cmdline()]
+        return [
+            each for each in psutil.Process(self.server.process.pid).children() if is_worker(each)
+        ]
 
 
 @pytest.fixture(scope="module")

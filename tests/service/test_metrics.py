@@ -46,8 +46,16 @@ class Service:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.server.process.pid).children()
-        return [each for each in children if "api.infra.exporter" not in " ".join(each.cmdline())]
+        return [
+            each for each in psutil.Process(self.server.process.pid).children() if is_worker(each)
+        ]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "api.infra.exporter" not in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
 
 
 class Rise:
@@ -208,16 +216,26 @@ def test_servers_that_are_gone_are_said_to_be(
         "REDIS_URL": f"redis://127.0.0.1:{closed_port()}/0",
         "METRICS_PORT": str(port),
         "BIND": "127.0.0.1",
+        "WEB_CONCURRENCY": "1",
     }
     with live.serve(settings, tmp_path / "log") as server:
         live.wait_for_port(port)
         service = Service(server, port)
         assert (service.value("database_up"), service.value("redis_up")) == (1, 0)
 
+        assert httpx.get(server.url + POSTS).status_code == 200
         wire.cut()
 
         assert (service.value("database_up"), service.value("redis_up")) == (0, 0)
         assert service.value("redis_memory_used_bytes") is None
+        with server.client() as client:
+            for _ in range(20):  # each tries to connect
+                assert client.get(POSTS).status_code == 503
+            assert service.value("db_pool_connections") == 0
+            wire.mend()
+            assert client.get(POSTS).status_code == 200
+        until(lambda: service.value("db_pool_connections", state="in_use") == 0)
+        assert service.value("db_pool_connections", state="idle") == 1
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
