@@ -7,6 +7,7 @@ from importlib.metadata import version
 from urllib.parse import unquote
 
 from opentelemetry import context
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.redis import RedisInstrumentor
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
@@ -53,15 +54,21 @@ def start(settings: Settings, engine: Engine) -> Callable[[str], Span]:
     tracer = provider.get_tracer("madang")
     propagator = TraceContextTextMapPropagator()
 
+    untraced = context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True)
+
     def begin(traceparent: str) -> Span:
         # It takes ids of which we say that they are none.
         known = {"traceparent": traceparent} if TRACEPARENT.fullmatch(traceparent) else {}
         span = tracer.start_span("request", propagator.extract(known), kind=SpanKind.SERVER)
-        # Each request runs in a context of its own, so nothing has to be undone.
-        context.attach(set_span_in_context(span))
         ids = span.get_span_context()
-        recorded = span if span.is_recording() else None
-        return Span(format_trace_id(ids.trace_id), format_span_id(ids.span_id), recorded)
+        known_as = format_trace_id(ids.trace_id), format_span_id(ids.span_id)
+        # Each request runs in a context of its own, so nothing has to be undone.
+        if span.is_recording():
+            context.attach(set_span_in_context(span))
+            return Span(*known_as, span)
+        # Statements and Redis calls of a request that is not traced cost nothing then.
+        context.attach(untraced)
+        return Span(*known_as)
 
     return begin
 

@@ -51,7 +51,12 @@ def error_codes() -> set[str]:
 
 
 def known_to_scripts(name: str) -> bool:
-    files = [*ROOT.glob("scripts/**/*"), *ROOT.glob("tests/*.py"), ROOT / "api/config.py"]
+    files = [
+        *ROOT.glob("scripts/**/*"),
+        *ROOT.glob("monitoring/**/*"),
+        *ROOT.glob("tests/*.py"),
+        ROOT / "api/config.py",
+    ]
     plain = (file for file in files if file.is_file() and file.suffix != ".pyc")
     return any(name in file.read_text(encoding="utf-8") for file in plain)
 

@@ -140,5 +140,7 @@ def test_every_table_says_how_long_it_is_kept() -> None:
 def test_what_is_planned_has_a_priority() -> None:
     found = rows("| what | priority | state |")
 
-    assert {tuple(cells[1:]) for cells in found} == {("MVP", "built"), ("phase 2", "planned")}
+    states = {tuple(cells[1:]) for cells in found}
+    assert states == {("MVP", "built"), ("phase 2", "built"), ("phase 2", "planned")}
+    assert len({cells[0] for cells in found}) == len(found)
     assert "priorities" in anchors(PAGE)
