@@ -64,7 +64,9 @@ def draw(dashboard: Dashboard, prometheus: str, start: float, end: float, file: 
     figure.savefig(file, metadata={"Date": None}, dpi=90)
     plt.close(figure)
     # git complains of spaces at the end of a line.
-    file.write_text(re.sub(r"[ \t]+$", "", file.read_text("utf-8"), flags=re.M), encoding="utf-8")
+    file.write_text(
+        re.sub(r"[ \t]+$", "", file.read_text("utf-8"), flags=re.MULTILINE), encoding="utf-8"
+    )
 
 
 def lines(panel: Panel, prometheus: str, start: float, end: float) -> list[Line]:
