@@ -39,10 +39,15 @@ class Span:
         return f"00-{self.trace_id}-{self.span_id}-{self.recorded is not None:02x}"
 
     def end(self, name: str, attributes: dict[str, str | int]) -> None:
+        """With the attribute ``error.type`` it is one that failed."""
         if self.recorded is None:
             return
+        from opentelemetry.trace import StatusCode
+
         self.recorded.update_name(name)
         self.recorded.set_attributes(attributes)
+        if "error.type" in attributes:
+            self.recorded.set_status(StatusCode.ERROR)
         self.recorded.end()
 
 

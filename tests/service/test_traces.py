@@ -14,6 +14,7 @@ import pytest
 
 from tests import live
 from tests.infra.link import closed_port
+from tests.infra.outages import Query, without_tables
 from tests.people import PASSWORD, Person
 from tests.service.collector import Collector, collecting
 from tests.waiting import PATIENCE, until
@@ -22,8 +23,9 @@ pytestmark = pytest.mark.slow
 POSTS = "/api/v1/posts"
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CANARY = "c4n4ry"
+UNSET, ERROR = 0, 2
 SERVER, CLIENT = 2, 3
-"""Kinds of spans, by the protocol."""
+"""States and kinds of spans, by the protocol."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,26 @@ def test_a_request_is_found_in_its_log_its_trace_and_its_answer(
     attributes = {each.key: each.value for each in root.attributes}
     assert attributes["madang.request_id"].string_value == "night-call-17"
     assert attributes["http.response.status_code"].int_value == 404
-    assert attributes["error.type"].string_value == "NOT_FOUND"
+    assert attributes["madang.code"].string_value == "NOT_FOUND"
+    assert root.status.code == UNSET
+
+
+def test_what_is_our_fault_is_an_error(
+    traced: live.Server, collector: Collector, ada: Person, query: Query
+) -> None:
+    with traced.client() as client, without_tables(query, "comments"):
+        post = client.post(POSTS, json={"title": "마당", "body": "x"}, headers=ada.auth).json()
+        answer = client.get(f"{POSTS}/{post['data']['id']}/comments", headers=ada.auth)
+    assert answer.status_code == 500
+    trace_id, span_id = answer.headers["traceparent"].split("-")[1:3]
+
+    spans = until(lambda: whole(collector, trace_id, span_id))
+
+    [root] = [span for span in spans if span.kind == SERVER]
+    assert root.status.code == ERROR
+    assert not any(span.status.message for span in spans)
+    texts = [each.key for span in spans for event in span.events for each in event.attributes]
+    assert "exception.message" not in texts
 
 
 def test_statements_and_redis_calls_are_parts_of_it(

@@ -97,5 +97,6 @@ def _end_span(method: str, request: RequestContext, status: int) -> None:
         "madang.request_id": request.request_id,
     }
     if request.refusal:
-        attributes["error.type"] = request.refusal
+        # Only what is our fault is an error.
+        attributes["error.type" if status >= 500 else "madang.code"] = request.refusal
     request.span.end(f"{known} {route}", attributes)
