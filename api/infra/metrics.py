@@ -58,6 +58,8 @@ CACHE_REQUESTS = Counter(
     "cache_requests_total", "Public answers: kept, made, or made without Redis", ["cache", "result"]
 )
 REDIS_FAILURES = Counter("redis_failures_total", "Redis calls that failed", ["use"])
+for _use in ("cache", "denylist", "limits"):  # a rate sees the first one only after a zero
+    REDIS_FAILURES.labels(_use)
 
 AFTER_COMMIT_FAILURES = Counter(
     "after_commit_failures_total",

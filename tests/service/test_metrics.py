@@ -99,6 +99,12 @@ def test_requests_of_all_workers_are_counted(service: Service, clean: None) -> N
         times.becomes(20)
 
 
+@pytest.mark.parametrize("use", ["cache", "denylist", "limits"])
+def test_the_first_failure_of_redis_is_a_rise(service: Service, use: str) -> None:
+    """Which a series that begins with it does not show."""
+    assert service.value("redis_failures_total", use=use) == 0
+
+
 def test_refusals_are_counted_by_code_and_limit(service: Service, clean: None) -> None:
     with (
         service.rise("http_refusals_total", code="NOT_FOUND") as unknown,
