@@ -22,6 +22,7 @@ from api.infra import db_metrics, health, logging, passwords, redis
 from api.infra.cache import PublicCache
 from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
+from api.infra.db_watchdog import Breaker
 from api.infra.denylist import DenyList
 from api.infra.limiter import Counter
 from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
@@ -35,6 +36,7 @@ from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
 from api.web.asgi.gate import Gate
 from api.web.asgi.guard import Guard
+from api.web.asgi.queue import Door, Queue, Queued
 from api.web.asgi.routes import Root, Routes
 from api.web.asgi.signature import Signature
 from api.web.asgi.turns import Turns
@@ -100,6 +102,7 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     db.init_app(flask)
     with flask.app_context():
         db_metrics.watch(db.engine, THREADS)
+        Breaker().watch(db.engine)
     Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
@@ -125,14 +128,17 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
         health.redis_probe(settings.redis_url),
         settings.revision,
     )
+    queue = Queue(THREADS)
     app: ASGIApp = connexion
-    app = Deadline(app)
+    app = Queued(app, queue)
     app = Gate(app)
     app = Turns(app)
+    app = Deadline(app)
     app = Root(app, runtime.schemas, root)
     app = Guard(app)
     app = Accept(app)
     app = Signature(app, runtime.tokens)
+    app = Door(app, queue)
     app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
     app = Errors(app, debug=settings.debug)

@@ -6,6 +6,7 @@ A class stands beside its rule; those that belong to no resource stand here. Eac
 
 from __future__ import annotations
 
+import random
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -124,10 +125,10 @@ class UnsupportedMediaType(DomainError):
 
 
 class _ComeBackLater(DomainError):
-    def __init__(self, retry_after: int = 2) -> None:
+    def __init__(self, retry_after: int | None = None) -> None:
+        """*retry_after*: seconds; else from 2 to 5, so that not all come back at once."""
         super().__init__()
-        self.retry_after = retry_after
-        """Seconds."""
+        self.retry_after = retry_after or random.randint(2, 5)  # noqa: S311 - spreads, guards nothing
 
     @property
     def headers(self) -> dict[str, str]:

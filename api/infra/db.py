@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 
 from api.errors import DomainError
 from api.infra import db_errors
-from api.infra.db_metrics import TimedConnection
+from api.infra.db_watchdog import WatchedConnection
 from api.infra.metrics import AFTER_COMMIT_FAILURES
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def engine_options(threads: int) -> dict[str, Any]:
         "hide_parameters": True,
         "connect_args": {
             "application_name": "madang",
-            "connection_factory": TimedConnection,
+            "connection_factory": WatchedConnection,
             "connect_timeout": 2,
             "keepalives_idle": 5,
             "keepalives_interval": 2,

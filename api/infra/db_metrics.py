@@ -7,7 +7,6 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
-from psycopg2.extensions import connection
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext, ExecutionContext
 
@@ -15,18 +14,10 @@ from api.infra.metrics import DB_POOL_CAPACITY, DB_POOL_CONNECTIONS, DB_QUERY_DU
 
 OPERATIONS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 
-_durations = {name: DB_QUERY_DURATION.labels(name.lower()) for name in (*OPERATIONS, "COMMIT")}
+_durations = {name: DB_QUERY_DURATION.labels(name.lower()) for name in OPERATIONS}
 _others = DB_QUERY_DURATION.labels("other")
 _in_use = DB_POOL_CONNECTIONS.labels("in_use")
 _idle = DB_POOL_CONNECTIONS.labels("idle")
-
-
-class TimedConnection(connection):
-    """A commit is no statement, so SQLAlchemy has no event for how long it takes."""
-
-    def commit(self) -> None:
-        with _durations["COMMIT"].time():
-            super().commit()
 
 
 def watch(engine: Engine, capacity: int) -> None:

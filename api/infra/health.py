@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 
 from api.infra import redis
+from api.infra.db_watchdog import WatchedConnection
 
 
 def database_probe(url: str) -> Callable[[], None]:
@@ -18,7 +19,11 @@ def database_probe(url: str) -> Callable[[], None]:
 
     def probe() -> None:
         connection = psycopg2.connect(
-            dsn, connect_timeout=2, tcp_user_timeout=2000, options="-c statement_timeout=2000"
+            dsn,
+            connection_factory=WatchedConnection,
+            connect_timeout=2,
+            tcp_user_timeout=2000,
+            options="-c statement_timeout=2000",
         )
         with closing(connection):
             connection.cursor().execute("SELECT 1")

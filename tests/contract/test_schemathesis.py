@@ -1,8 +1,6 @@
 """Schemathesis, all its checks, against the service as it is deployed, by the commands of the page.
 
-More of it:
-
-    SCHEMATHESIS_EXAMPLES=300 SCHEMATHESIS_SEEDS=5 ./scripts/test -m slow tests/contract/test_schemathesis.py
+With PROOF=1 it takes 300 examples with five seeds; SCHEMATHESIS_EXAMPLES and SCHEMATHESIS_SEEDS say otherwise.
 """
 
 from __future__ import annotations
@@ -13,9 +11,10 @@ import re
 import pytest
 
 from tests.contract.visitor import SECTIONS, Visitor
+from tests.size import size
 
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "100")
-SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS", "3")) + 1)
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES") or size("60", "300")
+SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS") or size(2, 5)) + 1)
 FOLLOWED = 5
 """Links of the contract that it walks along at least; which ones is up to the seed."""
 [RUNS] = (block.splitlines() for block in SECTIONS["schemathesis"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -56,6 +57,25 @@ class Link:
         thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
         self._threads.append(thread)
         thread.start()
+
+
+class SlowLink(Link):
+    """What the service says takes its time."""
+
+    delay = 0.0
+    """Seconds."""
+
+    def _relay(self, near: socket.socket, far: socket.socket) -> None:
+        self._start(self._pass_on_slowly, near, far)
+        self._start(_pass_on, far, near)
+
+    def _pass_on_slowly(self, near: socket.socket, far: socket.socket) -> None:
+        with suppress(OSError):
+            while data := near.recv(65_536):
+                time.sleep(self.delay)
+                far.sendall(data)
+        with suppress(OSError):
+            far.shutdown(socket.SHUT_WR)
 
 
 class CommitTrap(Link):

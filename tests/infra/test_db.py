@@ -196,7 +196,7 @@ class TestRetry:
             transactional(handler)()
 
         assert handler.calls == TRIES
-        assert raised.value.headers["Retry-After"] == "2"
+        assert int(raised.value.headers["Retry-After"]) in range(2, 6)
         assert other.scalar(text(COUNT)) == 0
 
     def test_no_other_failure_is_tried_again(self) -> None:

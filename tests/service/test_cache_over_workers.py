@@ -22,6 +22,7 @@ from scripts.process import wait_for
 from tests import live
 from tests.auth.flows import at_once
 from tests.people import PASSWORD
+from tests.size import size
 
 pytestmark = pytest.mark.slow
 POSTS, ME = "/api/v1/posts", "/api/v1/users/me"
@@ -191,7 +192,7 @@ def readers(yard: Yard) -> Iterator[None]:
 
 
 def test_a_write_is_seen_by_the_next_reader_on_every_worker(yard: Yard) -> None:
-    for number in range(500):
+    for number in range(size(100, 500)):
         new = yard.write(yard.workers[number % 2])
         assert yard.shown() == {new}, number
 

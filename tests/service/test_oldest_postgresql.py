@@ -7,9 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.size import size
 from tests.system import require
 
 ROOT = Path(__file__).resolve().parents[2]
+ASKING = (
+    "admin",
+    "audit",
+    "auth",
+    "commands",
+    "comments",
+    "infra",
+    "keys",
+    "limits",
+    "posts",
+    "users",
+)
+TESTS = size([f"tests/{name}" for name in ASKING], ["tests"])
+"""Those that ask the database for more than the others do, or all of them."""
 
 
 @pytest.mark.slow
@@ -17,7 +32,17 @@ def test_the_fast_tier_passes_on_postgresql_15(tmp_path: Path) -> None:
     """15 is the floor; the embedded servers take the place of the wheel's 18."""
     programs = require("postgresql-15")
     without_servers = {k: v for k, v in os.environ.items() if not k.startswith("TEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-m",
+        "not slow",
+        "-p",
+        "no:cacheprovider",
+        *TESTS,
+    ]
 
     run = subprocess.run(
         command,

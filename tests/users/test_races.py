@@ -19,13 +19,14 @@ from api.infra.ids import new_id
 from tests.admin.acts import block, change_role
 from tests.auth.flows import at_once, sign_up
 from tests.people import People, Person
+from tests.size import size
 from tests.web.apps import app_with, client_of
 
 API = "/api/v1"
 ME = f"{API}/users/me"
 POST = {"title": "t", "body": "b", "is_published": True}
 COMMENT = {"body": "b"}
-ROUNDS = 500
+ROUNDS = size(100, 500)
 LANES = 2
 """Rounds of one race that go side by side."""
 FEW_ROUNDS = 40

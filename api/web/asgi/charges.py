@@ -7,6 +7,7 @@ import asyncio
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.web import context
+from api.web.asgi.queue import TurnedAway
 from api.web.limits import Limits
 
 
@@ -19,6 +20,8 @@ class ChargeRefusals:
         """A refusal stays what it is until a bucket is empty; then it is ``RateLimited``."""
         try:
             await self.app(scope, receive, send)
+        except TurnedAway:  # charging would cost more than the refusal
+            raise
         except Exception:  # a bug costs its caller as much as anything else
             await asyncio.to_thread(self.limits.charge, context.current())
             raise

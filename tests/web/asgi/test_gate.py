@@ -4,46 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextvars import copy_context
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from api.errors import Overloaded
 from api.infra.passwords import AT_ONCE
-from api.infra.tracing import Span
-from api.web import context
 from api.web.asgi.gate import PATIENCE, Gate
-from api.web.context import RequestContext
-from tests.spec import CONTRACT
-
-
-class Slow:
-    """An application that works until it is told to stop, and knows how many are at it."""
-
-    def __init__(self) -> None:
-        self.inside, self.most = 0, 0
-        self.stop = asyncio.Event()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.inside += 1
-        self.most = max(self.most, self.inside)
-        await self.stop.wait()
-        self.inside -= 1
-
-
-def start(gate: Gate, operation: str) -> asyncio.Task[None]:
-    def begin() -> asyncio.Task[None]:
-        known = CONTRACT.operations[operation]
-        context.enter(RequestContext("request", Span("trace", "span"), "ip", operation=known))
-        return asyncio.ensure_future(gate({}, None, None))  # type: ignore[arg-type]
-
-    return copy_context().run(begin)
-
-
-async def settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
+from tests.web.asgi.crowds import Slow, settle, start
 
 
 def test_four_hash_and_the_fifth_waits() -> None:

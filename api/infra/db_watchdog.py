@@ -1,0 +1,149 @@
+"""A limit to how long PostgreSQL may be silent, which the driver does not have.
+
+A server that is stopped, or a network that swallows, keeps connections open and never answers:
+statement_timeout runs in that server, and TCP sees nothing wrong. Without this each thread that asks would
+be lost until the server comes back, and soon there would be none left.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock, Thread
+from typing import Any
+
+from psycopg2 import Error, InterfaceError, OperationalError
+from psycopg2.extensions import connection, cursor
+from sqlalchemy import Engine, event
+from sqlalchemy.engine import Dialect
+
+from api.infra.metrics import DB_QUERY_DURATION
+
+log = logging.getLogger(__name__)
+_commits = DB_QUERY_DURATION.labels("commit")
+
+LIMIT = 4.5
+"""Seconds: above what the server's own limits leave to any statement, below what an answer may take."""
+LOOK = 0.25
+SLOW = 1.0
+"""Seconds: a failure that comes sooner costs nobody much of a thread's time."""
+REST = 0.5
+"""Seconds until somebody tries again."""
+
+
+class Watchdog:
+    """Hangs up on servers that say nothing, so that whoever waits for them gets an error."""
+
+    def __init__(self) -> None:
+        self._since: dict[WatchedConnection, float] = {}
+        self._lock = Lock()
+        self._thread: Thread | None = None
+
+    @contextmanager
+    def over(self, waiting: WatchedConnection) -> Iterator[None]:
+        with self._lock:
+            self._since[waiting] = time.monotonic()
+            if self._thread is None:
+                self._thread = Thread(target=self._watch, name="db-watchdog", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._since.pop(waiting, None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(LOOK)
+            with self._lock:  # so that nobody goes on with it meanwhile
+                late = time.monotonic() - LIMIT
+                silent = [each for each, since in self._since.items() if since < late]
+                for each in silent:
+                    del self._since[each]
+                    _hang_up(each)
+            for each in silent:
+                each.was_silent()
+            if silent:
+                log.warning("database: silent for %s s, %d waited", LIMIT, len(silent))
+
+
+watchdog = Watchdog()
+
+
+class WatchedCursor(cursor):
+    connection: WatchedConnection
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        with watchdog.over(self.connection):
+            super().execute(query, values)
+
+
+class WatchedConnection(connection):
+    """Every trip to the server is watched, and how long a commit takes is counted."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cursor_factory = WatchedCursor
+        self.was_silent: Callable[[], object] = lambda: None
+        """Called after it was hung up on."""
+
+    def commit(self) -> None:
+        # It is no statement, so SQLAlchemy has no event for how long it takes.
+        with _commits.time(), watchdog.over(self):
+            super().commit()
+
+    def rollback(self) -> None:
+        # A server that is lost has rolled back already. A request that only read ends so after its
+        # answer was sent: what fails then would cut that answer off. The pool finds out by its ping.
+        with suppress(OperationalError, InterfaceError), watchdog.over(self):
+            super().rollback()
+
+
+class Breaker:
+    """After a silence one at a time tries to connect, and the others are told at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._next_try = 0.0
+        self._tries = False
+
+    def watch(self, engine: Engine) -> None:
+        event.listen(engine, "do_connect", self._connect)
+
+    def _connect(self, dialect: Dialect, _: Any, args: Any, options: Any) -> Any:
+        made = self.call(lambda: dialect.connect(*args, **options))
+        made.was_silent = self.rest
+        return made
+
+    def rest(self) -> None:
+        with self._lock:
+            self._next_try = time.monotonic() + REST
+
+    def call(self, connect: Callable[[], Any]) -> Any:
+        """What *connect* returns. Raises ``OperationalError`` in its place while it rests."""
+        with self._lock:
+            is_open = self._next_try > 0
+            if is_open and (self._tries or time.monotonic() < self._next_try):
+                raise OperationalError("the server was silent a moment ago")
+            self._tries = is_open
+        started = time.monotonic()
+        slow = False
+        try:
+            return connect()
+        except Error:
+            slow = time.monotonic() - started >= SLOW
+            raise
+        finally:
+            with self._lock:
+                self._tries = False
+                self._next_try = time.monotonic() + REST if slow else 0.0
+
+
+def _hang_up(silent: WatchedConnection) -> None:
+    """Beneath the driver, whose own close waits for the thread that waits."""
+    with suppress(Error, OSError), socket.socket(fileno=os.dup(silent.fileno())) as own:
+        own.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,101 @@
+"""Lets in as many requests as there are threads, makes a few wait, and turns the rest away at once.
+
+More waiting would only make everybody late: what waited too long was given up by its caller and would be
+worked on all the same. So it is refused, where refusing costs least.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import Overloaded
+from api.web import context
+
+LONGEST = 32
+"""How many may wait: a fraction of a second of work."""
+PATIENCE = 0.5
+"""Seconds that one may wait, where the work takes longer than that."""
+RESERVED = 0.2
+"""The share of the threads that is kept for who logs in and for who keeps order."""
+SPARED = frozenset(["Auth", "Admin"])
+"""The tags of their operations."""
+
+
+class TurnedAway(Overloaded):
+    """Nothing was done for this request, so nothing is charged for it."""
+
+
+class Queue:
+    """What the threads of one process can take, for ordinary requests and for those that are spared."""
+
+    def __init__(self, threads: int) -> None:
+        self._places = asyncio.Semaphore(threads)
+        self._ordinary = asyncio.Semaphore(threads - round(threads * RESERVED))
+        self._waiting = {True: 0, False: 0}
+
+    def is_full(self, *, spared: bool) -> bool:
+        return self._waiting[spared] >= LONGEST
+
+    @asynccontextmanager
+    async def place(self, *, spared: bool) -> AsyncIterator[None]:
+        """Raises ``TurnedAway`` when there is none in time."""
+        wanted = [self._places] if spared else [self._ordinary, self._places]
+        if any(each.locked() for each in wanted):
+            await self._wait(wanted, spared=spared)
+        else:
+            for each in wanted:  # which suspends nobody
+                await each.acquire()
+        try:
+            yield
+        finally:
+            for each in wanted:
+                each.release()
+
+    async def _wait(self, wanted: list[asyncio.Semaphore], *, spared: bool) -> None:
+        if self.is_full(spared=spared):
+            raise TurnedAway()
+        had: list[asyncio.Semaphore] = []
+        self._waiting[spared] += 1
+        try:
+            async with asyncio.timeout(PATIENCE):
+                for each in wanted:
+                    await each.acquire()
+                    had.append(each)
+        except BaseException as err:  # also when the caller left
+            for each in had:
+                each.release()
+            if isinstance(err, TimeoutError):
+                raise TurnedAway() from err
+            raise
+        finally:
+            self._waiting[spared] -= 1
+
+
+class Door:
+    """Turns away whoever would find the queue full, before anything is spent on them."""
+
+    def __init__(self, app: ASGIApp, queue: Queue) -> None:
+        self.app = app
+        self.queue = queue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = context.operation()
+        if not operation.is_root and self.queue.is_full(spared=operation.tag in SPARED):
+            raise TurnedAway()
+        await self.app(scope, receive, send)
+
+
+class Queued:
+    """Has a place while it is worked on."""
+
+    def __init__(self, app: ASGIApp, queue: Queue) -> None:
+        self.app = app
+        self.queue = queue
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self.queue.place(spared=context.operation().tag in SPARED):
+            await self.app(scope, receive, send)

@@ -1,0 +1,1 @@
+"""What happens to callers when a server behind, a process or the machine fails."""

@@ -1,0 +1,87 @@
+"""Three times as many callers as can be served: those who are let in are served in time, the rest is told at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.faults.conftest import V1, Makes, Yard
+from tests.live import ROOT
+from tests.size import note, size
+
+pytestmark = pytest.mark.slow
+SECONDS = size(5, 60)
+GOODPUT = size(0.5, 0.8)
+"""Of the peak, that is to be kept; here other tests may want the processors."""
+IN_TIME = size(3_000, 1_000)
+"""Milliseconds for those who are served, but for one of a hundred."""
+AT_ONCE = size(1_500, 250)
+"""Milliseconds for those who are not."""
+
+
+def load(yard: Yard, file: Path, rate: float, seconds: float) -> dict[str, Any]:
+    """What became of so many requests a second; with 0 of as many as are answered."""
+    command = [sys.executable, "-m", "tests.faults.open_loop", yard.url, str(rate), str(seconds)]
+    done = subprocess.run([*command, file], cwd=ROOT, capture_output=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def requests(yard: Yard) -> list[str]:
+    """On the wire: nine read one post each, the tenth writes one; each is somebody else's."""
+    ids = [
+        httpx.post(
+            f"{yard.url}{V1}/posts",
+            json={"title": "t", "body": "마당 " * 100, "is_published": True},
+            headers=auth,
+        ).json()["data"]["id"]
+        for auth in yard.people
+    ]
+    body = json.dumps({"title": "t", "body": "b" * 200})
+    found = []
+    for number in range(200):
+        headers = yard.people[number * 7 % len(yard.people)] | {"Host": yard.url.split("//")[1]}
+        line, content = f"GET {V1}/posts/{ids[number % len(ids)]}", ""
+        if number % 10 == 9:
+            line, content = f"POST {V1}/posts", body
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        found.append(f"{line} HTTP/1.1\r\n{head}\r\n{content}")
+    return found
+
+
+def most(yard: Yard, file: Path) -> float:
+    """Good answers a second, at whatever load there are most of them."""
+    seconds = size(3, 10)
+    closed = load(yard, file, 0, seconds)["good_per_second"]
+    loads = [load(yard, file, closed * times, seconds) for times in (0, 1.2, 1.5, 2)]
+    return float(max(each["good_per_second"] for each in loads))
+
+
+def test_three_times_the_peak(make_yard: Makes, tmp_path: Path) -> None:
+    yard = make_yard()
+    file = tmp_path / "requests"
+    file.write_text(json.dumps(requests(yard)))
+    peak = most(yard, file)
+
+    usual = load(yard, file, peak / 2, 5)
+    found = load(yard, file, peak * 3, SECONDS)
+    after = load(yard, file, peak / 2, 5)
+
+    note(
+        f"Three times the peak of {peak} requests/s, for {SECONDS} s",
+        f"{found['good_per_second']} good ones/s ({found['good_per_second'] / peak:.0%} of the peak), p99 "
+        f"{found['good_ms'][1]} ms; the others {found['statuses']}, p99 {found['refused_ms'][1]} ms; p99 at half "
+        f"the peak {usual['good_ms'][1]} ms before, {after['good_ms'][1]} ms within 5 s after",
+    )
+    assert found["statuses"].keys() <= {"200", "201", "503"}
+    assert found["good_per_second"] > GOODPUT * peak
+    assert found["good_ms"][1] < IN_TIME
+    assert found["refused_ms"][1] < AT_ONCE
+    assert after["statuses"].keys() <= {"200", "201"}

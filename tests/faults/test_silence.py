@@ -1,0 +1,83 @@
+"""Servers that live and say nothing: connections stay open, and no driver sees it. F3, F9."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from statistics import quantiles
+
+import pytest
+
+from tests.faults.callers import KINDS, asking
+from tests.faults.conftest import Yard
+from tests.size import note, size
+from tests.waiting import until
+
+pytestmark = pytest.mark.slow
+SECONDS = size(12, 30)
+"""Longer than any deadline."""
+LATEST = size(7.0, 5.1)
+"""Seconds: the deadline is 5, and the machine may have more to do."""
+READS = ("kept", "public", "own")
+UNAVAILABLE = {(503, "DB_UNAVAILABLE"), (503, "TIMEOUT"), (503, "OVERLOADED")}
+
+
+def healthy(yard: Yard) -> bool:
+    with asking(yard, each=1) as heard:
+        pass
+    return all(answer.status < 300 for answers in heard.by_kind.values() for answer in answers)
+
+
+def test_without_a_word_of_postgresql_nobody_waits_longer_than_five_seconds(yard: Yard) -> None:
+    until(lambda: healthy(yard))
+    with yard.stopped(yard.postgres), asking(yard) as heard:
+        time.sleep(SECONDS)  # how long it lasts is the test
+    began = time.monotonic()
+    until(lambda: healthy(yard))
+    healed = time.monotonic() - began
+
+    note(
+        f"PostgreSQL stopped for {SECONDS} s",
+        f"{sum(map(len, heard.by_kind.values()))} answers, the slowest after {heard.slowest:.2f} s; "
+        f"all well again after {healed:.2f} s",
+    )
+    assert heard.slowest < LATEST
+    for kind in KINDS:
+        wanted = UNAVAILABLE
+        if kind == "alive":
+            wanted = {(200, "")}
+        elif kind in ("kept", "ready"):  # what was found a second ago is said again
+            wanted = UNAVAILABLE | {(200, "")}
+        assert heard.outcomes(kind) <= wanted, kind
+    assert healed < size(10, 5)
+
+
+def test_without_a_word_of_redis_all_goes_on(yard: Yard) -> None:
+    until(lambda: healthy(yard))
+    with yard.stopped(yard.valkey), asking(yard) as heard:
+        time.sleep(size(3, 30))
+
+    assert heard.slowest < LATEST
+    for kind in KINDS:
+        assert heard.outcomes(kind) <= {(200, ""), (201, "")}, kind
+
+
+@pytest.mark.parametrize("outage", ["stopped", "gone"])
+def test_reads_without_redis_take_no_more_than_twice_as_long(yard: Yard, outage: str) -> None:
+    """In alternation, since the machine may have more to do."""
+    until(lambda: healthy(yard))
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(size(2, 20)):
+        without = number % 2 == 1
+        with ExitStack() as stack:
+            if without:
+                stack.enter_context(getattr(yard, outage)(yard.valkey))
+            with asking(yard, *READS, each=1) as heard:
+                time.sleep(size(2, 5))
+        for kind in READS:
+            times[without] += [answer.seconds for answer in heard.by_kind[kind]]
+            assert heard.outcomes(kind) == {(200, "")}, kind
+
+    usual, found = (quantiles(times[without], n=100)[98] * 1000 for without in (False, True))
+    note(f"Reads with Redis {outage}", f"p99 {found:.0f} ms, with it {usual:.0f} ms")
+    assert found < usual * size(20, 2)
