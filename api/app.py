@@ -22,6 +22,7 @@ from api.infra import db_metrics, health, logging, passwords, redis
 from api.infra.cache import PublicCache
 from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
+from api.infra.db_password import Password
 from api.infra.db_watchdog import Breaker
 from api.infra.denylist import DenyList
 from api.infra.limiter import Counter
@@ -102,7 +103,7 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     db.init_app(flask)
     with flask.app_context():
         db_metrics.watch(db.engine, THREADS)
-        Breaker().watch(db.engine)
+        Breaker().watch(db.engine, Password(settings.database_url, settings.database_url_file))
     Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
@@ -124,7 +125,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     """A request's way, from the inside out (docs/adr tells why in this order)."""
     settings, contract = runtime.settings, runtime.contract
     root = docs.root_handlers(contract) | probes.root_handlers(
-        health.database_probe(settings.database_url),
+        health.database_probe(settings.database_url, settings.database_url_file),
         health.redis_probe(settings.redis_url),
         settings.revision,
     )

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from api.app import create_app
-from api.commands import add_person
+from api.commands import add_person, rotate_secret
 from api.commands.clean_up import clean_up as run_clean_up
 from api.commands.release import release as run_release
 from api.commands.seed import seed as seed_demo
@@ -114,6 +114,28 @@ def clean_up() -> None:
     with _refusals():
         for line in run_clean_up(runtime().settings):
             click.echo(line)
+
+
+@main.command("rotate-secret", with_appcontext=False)
+@click.argument("name", type=click.Choice([rotate_secret.KEY, rotate_secret.DATABASE]))
+@click.argument("step", type=click.Choice(rotate_secret.STEPS), required=False)
+def rotate(name: str, step: str | None) -> None:
+    """Exchange the key of tokens, in three steps, or the password of the database, while people are served."""
+    if (name == rotate_secret.KEY) != bool(step):
+        steps = ", ".join(rotate_secret.STEPS)
+        raise click.UsageError(
+            f"{rotate_secret.KEY} takes a step ({steps}), {rotate_secret.DATABASE} takes none"
+        )
+    try:
+        lines = (
+            rotate_secret.rotate_key(os.environ, step)
+            if step
+            else rotate_secret.rotate_database_password(os.environ)
+        )
+        for line in lines:
+            click.echo(line)
+    except rotate_secret.CannotRotate as fault:
+        sys.exit(str(fault))
 
 
 @contextmanager

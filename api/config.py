@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 from urllib.parse import urlsplit
@@ -32,6 +32,8 @@ class Misconfigured(Exception):
 class Settings:
     environment: Environment
     database_url: str
+    database_url_file: str | None = field(compare=False)
+    """Where it was read from, and where another password may come to stand while we run."""
     redis_url: str
     jwt_secret_key: str
     jwt_secret_key_previous: str | None
@@ -80,6 +82,7 @@ class Settings:
         settings = cls(
             environment=cast(Environment, source.choice("ENVIRONMENT", ENVIRONMENTS)),
             database_url=source.url("DATABASE_URL", ("postgres", "postgresql")),
+            database_url_file=env.get("DATABASE_URL_FILE") or None,
             redis_url=source.url("REDIS_URL", ("redis", "rediss")),
             jwt_secret_key=source.required("JWT_SECRET_KEY"),
             jwt_secret_key_previous=source.optional("JWT_SECRET_KEY_PREVIOUS"),

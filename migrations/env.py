@@ -8,8 +8,8 @@ from sqlalchemy import NullPool, create_engine
 
 from api.infra.db import Base
 
-LOCK_TIMEOUT = "2s"
-"""A migration that waits for a lock makes everybody behind it wait: rather give up and try again."""
+LOCK_TIMEOUT = "200ms"
+"""Whoever waits for a lock makes everybody behind wait: a migration gives up, and ``madang release`` tries again."""
 
 
 def run() -> None:

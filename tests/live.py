@@ -93,5 +93,5 @@ def listens(port: int) -> bool:
 
 def madang(command: str, environment: dict[str, str]) -> None:
     """Run a command of ours on the servers that *environment* names."""
-    line = [sys.executable, "-c", "from api.cli import main; main()", command]
+    line = [sys.executable, "-c", "from api.cli import main; main()", *command.split()]
     subprocess.run(line, cwd=ROOT, env={**environment, "PATH": os.environ["PATH"]}, check=True)

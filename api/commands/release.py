@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask_migrate import upgrade
 from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from api.commands import add_person
 from api.config import Settings
 from api.infra.db import db
+from api.infra.db_errors import sqlstate
 from api.users import service as users
 
 LOCK = 0x4D414441
 """Of PostgreSQL's advisory locks, the one for releases ("MADA")."""
+LOCKED = "55P03"
+TRIES = 120
+"""Some two minutes: longer than a transaction that is in the way should live."""
 
 
 def release(settings: Settings) -> Iterator[str]:
     """Yields a line for each thing done. Hosts that release at once wait for each other."""
     with _lock(settings.database_url):
-        upgrade()
+        _migrate()
         yield "The database is up to date."
         if not (settings.admin_email and settings.admin_password):
             return
@@ -39,10 +46,24 @@ def release(settings: Settings) -> Iterator[str]:
         yield f"Made the first administrator: {body['username']}."
 
 
+def _migrate() -> None:
+    """Each migration is a transaction of its own, so one that could not have its lock is begun again."""
+    for left in reversed(range(TRIES)):
+        try:
+            upgrade()
+        except OperationalError as err:
+            if sqlstate(err) != LOCKED or not left:
+                raise
+            time.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - lets others have their turn  # nosec B311
+        else:
+            return
+
+
 @contextmanager
 def _lock(url: str) -> Iterator[None]:
     engine = unhurried(url)
-    with engine.connect() as connection:
+    # Without a transaction, for which an index that is made concurrently would wait.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
         yield
     engine.dispose()

@@ -21,6 +21,7 @@ from psycopg2.extensions import connection, cursor
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
 
+from api.infra.db_password import Password
 from api.infra.metrics import DB_QUERY_DURATION
 
 log = logging.getLogger(__name__)
@@ -111,11 +112,18 @@ class Breaker:
         self._next_try = 0.0
         self._tries = False
 
-    def watch(self, engine: Engine) -> None:
-        event.listen(engine, "do_connect", self._connect)
+    def watch(self, engine: Engine, password: Password) -> None:
+        def connect(dialect: Dialect, _: Any, args: Any, options: Any) -> WatchedConnection:
+            return self._connect(
+                lambda word: dialect.connect(*args, **{**options, "password": word}), password
+            )
 
-    def _connect(self, dialect: Dialect, _: Any, args: Any, options: Any) -> Any:
-        made = self.call(lambda: dialect.connect(*args, **options))
+        event.listen(engine, "do_connect", connect)
+
+    def _connect(
+        self, connect: Callable[[str | None], Any], password: Password
+    ) -> WatchedConnection:
+        made: WatchedConnection = self.call(lambda: password.call(connect))
         made.was_silent = self.rest
         return made
 

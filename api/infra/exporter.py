@@ -68,7 +68,7 @@ class Servers:
     """PostgreSQL and Redis, asked at the same time: a scrape waits 2 seconds for them at most."""
 
     def __init__(self, settings: Settings) -> None:
-        self._database = health.database_probe(settings.database_url)
+        self._database = health.database_probe(settings.database_url, settings.database_url_file)
         self._redis = redis.connect(settings.redis_url)
 
     def collect(self) -> Iterator[Metric]:

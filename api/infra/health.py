@@ -6,27 +6,36 @@ from collections.abc import Callable
 from contextlib import closing
 
 import psycopg2
+from psycopg2.extensions import connection
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 
 from api.infra import redis
+from api.infra.db_password import Password
 from api.infra.db_watchdog import WatchedConnection
 
 
-def database_probe(url: str) -> Callable[[], None]:
-    """A check that raises ``psycopg2.Error`` when a statement cannot be run within 2 seconds."""
+def database_probe(url: str, file: str | None = None) -> Callable[[], None]:
+    """A check that raises ``psycopg2.Error`` when a statement cannot be run within 2 seconds.
+
+    *file*: where a newer URL may stand.
+    """
+    password = Password(url, file)
     dsn = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     def probe() -> None:
-        connection = psycopg2.connect(
+        with closing(password.call(connect)) as made:
+            made.cursor().execute("SELECT 1")
+
+    def connect(word: str | None) -> connection:
+        return psycopg2.connect(
             dsn,
+            password=word,
             connection_factory=WatchedConnection,
             connect_timeout=2,
             tcp_user_timeout=2000,
             options="-c statement_timeout=2000",
         )
-        with closing(connection):
-            connection.cursor().execute("SELECT 1")
 
     return probe
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
-from scripts.backups import dump, store
+from scripts.backups import dump, pitr, store
 from scripts.backups.restore import drill, restore
 from scripts.home import Refused
 
@@ -38,7 +39,15 @@ def _backup(arguments: list[str]) -> None:
         metavar="N",
         help="remove backups in the folder that are older (BACKUP_KEEP_DAYS, 30); never the newest",
     )
+    parser.add_argument(
+        "--base",
+        action="store_true",
+        help="copy the whole server of REPLICATION_URL instead, for going back to a moment",
+    )
     options = parser.parse_args(arguments)
+    if options.base:
+        print(pitr.base_backup(_url("REPLICATION_URL"), options.folder))
+        return
     target = store.from_env(os.environ)
     made = dump.back_up(_database(), options.folder)
     manifest = dump.verified(made)
@@ -68,7 +77,26 @@ def _restore(arguments: list[str]) -> None:
         action="store_true",
         help="restore it (or the newest) into a database of its own beside the live one, compare, drop",
     )
+    until = parser.add_argument_group("back to a moment, with a base backup as FILE")
+    until.add_argument(
+        "--until",
+        type=datetime.fromisoformat,
+        metavar="TIME",
+        help="such as 2026-01-31T12:00:00+00:00",
+    )
+    until.add_argument(
+        "--wal", type=Path, metavar="FOLDER", help="where the server archived its WAL"
+    )
+    until.add_argument("--into", type=Path, metavar="FOLDER", help="a data folder to be made")
     options = parser.parse_args(arguments)
+    if options.until:
+        if not (options.file and options.wal and options.into):
+            parser.error("--until needs FILE, --wal and --into")
+        pitr.prepare(options.file, options.wal, options.until, options.into)
+        print(
+            f"{options.into} is ready: PostgreSQL started on it goes on to {options.until} and stays there"
+        )
+        return
     if not options.drill and options.file is None:
         parser.error("FILE is missing")
     file = _fetched(options.file, options.folder)
@@ -116,15 +144,19 @@ def _fetched(file: Path | None, folder: Path) -> Path:
 
 
 def _database() -> str:
-    """DATABASE_URL, or the one in the file that DATABASE_URL_FILE names. Raises ``Refused``."""
-    if path := os.environ.get("DATABASE_URL_FILE"):
+    return _url("DATABASE_URL")
+
+
+def _url(name: str) -> str:
+    """The setting, or what is in the file that NAME_FILE names. Raises ``Refused``."""
+    if path := os.environ.get(f"{name}_FILE"):
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as fault:
-            raise Refused(f"DATABASE_URL_FILE cannot be read: {fault.strerror}") from fault
-    url = os.environ.get("DATABASE_URL") or ""
+            raise Refused(f"{name}_FILE cannot be read: {fault.strerror}") from fault
+    url = os.environ.get(name) or ""
     if not url.startswith(("postgres://", "postgresql://", "postgresql+psycopg2://")):
-        raise Refused("DATABASE_URL must be a URL that begins with postgresql://")
+        raise Refused(f"{name} must be a URL that begins with postgresql://")
     return url
 
 

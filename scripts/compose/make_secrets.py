@@ -50,6 +50,8 @@ def _files() -> dict[str, str]:
         "tests/redis_url": f"redis://keeper:{keeper}@redis:6379/1",
         "app/database_url": f"postgresql://madang:{database}@db:5432/madang",
         "app/redis_url": f"redis://madang:{redis}@redis:6379/0",
+        # For a second key, while one is exchanged (docs/operations.md).
+        "app/jwt_secret_key_previous": "",
         LAST: token_hex(32),
     }
 

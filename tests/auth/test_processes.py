@@ -170,8 +170,10 @@ def failure(service: Deployed, email: str) -> float:
 def read_posts(service: Deployed, times: int) -> list[float]:
     """How many seconds each of these takes."""
     seconds = []
-    for _ in range(times):
-        began = time.perf_counter()
-        assert service.client.get("/api/v1/posts").status_code == 200
-        seconds.append(time.perf_counter() - began)
+    # One of its own: the connections of one that many threads share are closed by any of them.
+    with service.server.client() as client:
+        for _ in range(times):
+            began = time.perf_counter()
+            assert client.get("/api/v1/posts").status_code == 200
+            seconds.append(time.perf_counter() - began)
     return seconds

@@ -11,6 +11,8 @@ import pytest
 from api.config import Settings
 from scripts.compose.make_secrets import LAST, make
 
+NONE_YET = "app/jwt_secret_key_previous"
+
 
 def contents(folder: Path) -> dict[str, str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
@@ -30,12 +32,12 @@ def test_are_others_elsewhere(tmp_path: Path) -> None:
         make(tmp_path / place)
 
     here, there = contents(tmp_path / "here"), contents(tmp_path / "there")
-    assert [name for name in here if here[name] == there[name]] == []
+    assert [name for name in here if here[name] == there[name]] == [NONE_YET]
 
 
 def test_are_good_enough_for_production(tmp_path: Path) -> None:
     make(tmp_path)
-    names = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET_KEY")
+    names = ("DATABASE_URL", "REDIS_URL", "JWT_SECRET_KEY", "JWT_SECRET_KEY_PREVIOUS")
     files = {f"{name}_FILE": str(tmp_path / "app" / name.lower()) for name in names}
 
     Settings.from_env({"ENVIRONMENT": "production", "PUBLIC_URL": "https://x.example", **files})
@@ -57,7 +59,7 @@ def test_a_start_that_was_interrupted_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / LAST).unlink()
 
     assert make(tmp_path)
-    assert [name for name, text in contents(tmp_path).items() if text == made[name]] == []
+    assert [name for name, text in contents(tmp_path).items() if text == made[name]] == [NONE_YET]
 
 
 def test_one_that_is_gone_is_named(tmp_path: Path) -> None:

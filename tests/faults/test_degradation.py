@@ -24,7 +24,7 @@ from tests.infra.link import SlowLink
 from tests.size import size
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 SECONDS = size(3, 15)
 OK = {(200, ""), (201, "")}
 DOWN = {(503, "DB_UNAVAILABLE"), (503, "OVERLOADED"), (503, "TIMEOUT")}

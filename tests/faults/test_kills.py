@@ -12,7 +12,7 @@ from tests.faults.ledger import Ledger, written
 from tests.size import note, size
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 HONEST = {
     "broken connection",
     "503 DB_UNAVAILABLE",

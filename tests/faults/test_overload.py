@@ -15,7 +15,7 @@ from tests.faults.conftest import V1, Makes, Yard
 from tests.live import ROOT
 from tests.size import note, size
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 SECONDS = size(5, 60)
 GOODPUT = size(0.5, 0.8)
 """Of the peak, that is to be kept; here other tests may want the processors."""

@@ -13,7 +13,7 @@ from tests.faults.conftest import Yard
 from tests.size import note, size
 from tests.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 SECONDS = size(12, 30)
 """Longer than any deadline."""
 LATEST = size(7.0, 5.1)

@@ -1,24 +1,38 @@
 """Lets in as many requests as there are threads, makes a few wait, and turns the rest away at once.
 
 More waiting would only make everybody late: what waited too long was given up by its caller and would be
-worked on all the same. So it is refused, where refusing costs least.
+worked on all the same. So it is refused, where refusing costs least. Many who come at once are no overload:
+as long as the queue ends now and then it may be long (compare "CoDel", RFC 8289).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import Overloaded
 from api.web import context
 
-LONGEST = 32
-"""How many may wait: a fraction of a second of work."""
-PATIENCE = 0.5
-"""Seconds that one may wait, where the work takes longer than that."""
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    longest: int
+    """How many may wait."""
+    patience: float
+    """Seconds that one may wait, where the work takes longer."""
+
+
+BURST = Bounds(192, 1.2)
+"""For many who come at once: they are served within a second or so, and then nobody waits."""
+STANDING = Bounds(24, 0.5)
+"""For a queue that does not end: whoever waits in a long one only waits longer."""
+STANDS = 0.5
+"""Seconds after which a queue that was never empty counts as one that does not end."""
 RESERVED = 0.2
 """The share of the threads that is kept for who logs in and for who keeps order."""
 SPARED = frozenset(["Auth", "Admin"])
@@ -36,9 +50,15 @@ class Queue:
         self._places = asyncio.Semaphore(threads)
         self._ordinary = asyncio.Semaphore(threads - round(threads * RESERVED))
         self._waiting = {True: 0, False: 0}
+        self._since = {True: 0.0, False: 0.0}
+        """When the first of those who wait came."""
 
     def is_full(self, *, spared: bool) -> bool:
-        return self._waiting[spared] >= LONGEST
+        return self._waiting[spared] >= self._bounds(spared=spared).longest
+
+    def _bounds(self, *, spared: bool) -> Bounds:
+        waits = self._waiting[spared] and time.monotonic() - self._since[spared]
+        return STANDING if waits > STANDS else BURST
 
     @asynccontextmanager
     async def place(self, *, spared: bool) -> AsyncIterator[None]:
@@ -59,9 +79,12 @@ class Queue:
         if self.is_full(spared=spared):
             raise TurnedAway()
         had: list[asyncio.Semaphore] = []
+        if not self._waiting[spared]:
+            self._since[spared] = time.monotonic()
+        patience = self._bounds(spared=spared).patience
         self._waiting[spared] += 1
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(patience):
                 for each in wanted:
                     await each.acquire()
                     had.append(each)

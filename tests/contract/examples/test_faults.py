@@ -68,12 +68,17 @@ def test_overloaded(environment: dict[str, str], world: World) -> None:
             check_all(world, operations, client, "503", "overloaded")
 
 
+FEW = 6
+
+
 def test_too_slow(environment: dict[str, str], app: App, world: World, tmp_path: Path) -> None:
     operations = list(showing("503", "too_slow"))
     settings = environment | {"RATE_LIMIT_SCALE": "1000"}
     with live.serve(settings, tmp_path / "log") as server, server.client() as client:
-        with locked(app, *NEEDED_BY_ALL):
-            check_all(world, operations, client, "503", "too_slow")
+        # So few that each has a thread, in whichever process: whoever waits for one is told something else.
+        for first in range(0, len(operations), FEW):
+            with locked(app, *NEEDED_BY_ALL):
+                check_all(world, operations[first : first + FEW], client, "503", "too_slow")
 
 
 def showing(status: str, name: str) -> Iterator[Operation]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from api.web.asgi.queue import LONGEST, PATIENCE, Door, Queue, Queued, TurnedAway
+from api.web.asgi.queue import BURST, STANDING, Bounds, Door, Queue, Queued, TurnedAway
 from tests.web.asgi.crowds import Slow, settle, start
 
 THREADS, ORDINARY = 10, 8
@@ -64,12 +64,12 @@ def test_who_logs_in_and_who_keeps_order_always_find_a_place() -> None:
 
 def test_a_few_wait_and_the_rest_is_turned_away_at_once() -> None:
     async def act(yard: Yard) -> None:
-        await yard.ask(READ, ORDINARY + LONGEST)
+        await yard.ask(READ, ORDINARY + BURST.longest)
         [late] = await yard.ask(READ)
         assert isinstance(late.exception(), TurnedAway)
         assert not any(task.done() for task in yard.tasks[:-1])
         outcomes = await yard.finish()
-        assert outcomes[:-1] == [None] * (ORDINARY + LONGEST)
+        assert outcomes[:-1] == [None] * (ORDINARY + BURST.longest)
 
     played(act)
 
@@ -78,7 +78,7 @@ def test_a_full_queue_is_seen_at_the_door(monkeypatch: pytest.MonkeyPatch) -> No
     """Before a token is verified or a body is read."""
 
     async def act(yard: Yard) -> None:
-        await yard.ask(READ, ORDINARY + LONGEST)
+        await yard.ask(READ, ORDINARY + BURST.longest)
         seen = []
 
         async def inside(scope: Scope, receive: Receive, send: Send) -> None:
@@ -95,7 +95,7 @@ def test_a_full_queue_is_seen_at_the_door(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.web.asgi.queue.PATIENCE", 0.05)
+    monkeypatch.setattr("api.web.asgi.queue.BURST", Bounds(5, 0.05))
 
     async def act(yard: Yard) -> None:
         await yard.ask(READ, ORDINARY)
@@ -103,7 +103,20 @@ def test_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TurnedAway):
             await late
 
-    assert PATIENCE <= 1
+    assert STANDING.patience < BURST.patience < 2
+    played(act)
+
+
+def test_a_queue_that_does_not_end_is_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def act(yard: Yard) -> None:
+        await yard.ask(READ, ORDINARY + STANDING.longest)
+        assert not yard.queue.is_full(spared=False)
+        monkeypatch.setattr("api.web.asgi.queue.STANDS", 0)
+        assert yard.queue.is_full(spared=False)
+        assert not yard.queue.is_full(spared=True)
+        await yard.finish()
+        assert not yard.queue.is_full(spared=False)
+
     played(act)
 
 
