@@ -31,6 +31,7 @@ def run() -> None:
 if context.is_offline_mode():
     context.configure(dialect_name="postgresql", target_metadata=Base.metadata, literal_binds=True)
     with context.begin_transaction():
+        context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         context.run_migrations()
 else:
     run()
