@@ -47,6 +47,7 @@ PACKAGES = {
     "chromium": Package(_program("chromium", "chromium-browser"), ("chromium",)),
     "nginx": Package(_program("nginx"), ("nginx",)),
     "openssl": Package(_program("openssl"), ("openssl",)),
+    "pgbouncer": Package(_program("pgbouncer"), ("pgbouncer",)),
     "postgresql-15": Package(_postgres, ("postgresql-15", "postgresql")),
     "prometheus": Package(_program("prometheus"), ("prometheus",)),
     "prometheus-alertmanager": Package(

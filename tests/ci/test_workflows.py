@@ -57,7 +57,11 @@ def test_jobs_may_do_what_they_say_and_no_more(file: Path) -> None:
         for key, right in job.get("permissions", {}).items()
         if right == "write"
     }
-    assert writes <= {("image", "packages"), ("codeql", "security-events")}
+    assert writes <= {
+        ("image", "packages"),
+        ("release", "contents"),
+        ("codeql", "security-events"),
+    }
 
 
 @every_file

@@ -8,7 +8,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
@@ -352,3 +353,53 @@ class TestStore:
     def test_half_of_it_is_refused(self, env: dict[str, str]) -> None:
         with pytest.raises(Refused):
             store.from_env(env)
+
+    def test_a_copy_goes_there_signed_and_comes_back(self, tmp_path: Path) -> None:
+        """To something that keeps what it is sent and does not compute the signature again."""
+        with bucket() as (url, kept):
+            place = store.Store(f"{url}/folder", "key", "a secret", "eu-central-1")
+            (tmp_path / "a b.dump").write_bytes(b"x" * 300_000)
+
+            place.put(tmp_path / "a b.dump")
+            place.get("a b.dump", tmp_path / "back")
+
+            assert kept.keys() == {"/bucket/folder/a%20b.dump"}
+            assert (tmp_path / "back").read_bytes() == b"x" * 300_000
+            with pytest.raises(Refused, match="404"):
+                place.get("another", tmp_path / "none")
+            assert sorted(file.name for file in tmp_path.iterdir()) == ["a b.dump", "back"]
+
+
+@contextmanager
+def bucket() -> Iterator[tuple[str, dict[str, bytes]]]:
+    kept: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            signature = self.headers["Authorization"]
+            assert signature.startswith("AWS4-HMAC-SHA256 Credential=key/")
+            assert "/eu-central-1/s3/aws4_request" in signature
+            kept[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
+            self._say(200, b"")
+
+        def do_GET(self) -> None:
+            found = kept.get(self.path)
+            self._say(404 if found is None else 200, found or b"")
+
+        def _say(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/bucket", kept
+        finally:
+            server.shutdown()
+            thread.join()
