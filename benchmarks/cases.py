@@ -51,7 +51,7 @@ def cases(target: Target) -> list[Case]:
         _get(target, "search, rare word", [_search(name) for name in names]),
         _get(target, "search, common word", [_search("quiet")]),
         _get(target, "search, Korean prefix", [_search("시장")]),
-        Case(name="create", script="create.lua", arguments=lambda: [_tokens(target), POSTS]),
+        Case(name="create", script="create.lua", arguments=lambda: [tokens(target), POSTS]),
         Case(
             name="login",
             script="login.lua",
@@ -74,7 +74,7 @@ def _search(word: str) -> str:
     return f"{POSTS}?q={quote(word)}{{noise}}"
 
 
-def _tokens(target: Target) -> str:
+def tokens(target: Target) -> str:
     """Of several people: two posts of one person wait for each other, as both are counted there."""
     file: Path = target.home / "tokens"
     write_private(file, "\n".join(target.token(number) for number in range(1, WRITERS + 1)))

@@ -88,7 +88,7 @@ def _variants(target: Target, stack: ExitStack) -> dict[str, Variant]:
         "OTEL_TRACES_SAMPLER_ARG": "0.01",
     }
     settings: dict[str, dict[str, str]] = {
-        "nothing": {"LOG_LEVEL": "ERROR"},
+        "nothing": {"LOG_LEVEL": "ERROR", "METRICS_PORT": "0"},
         "logs and metrics": {"METRICS_PORT": ports[0]},
         "traces of 1 %": traced,
     }

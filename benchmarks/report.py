@@ -28,15 +28,13 @@ def markdown(
     """The median of the rounds, and in parentheses the least and the most."""
     lines = [_row(name, runs) for name, runs in found.items()]
     how = f"{rounds} rounds of {seconds} s each, {target.posts:,} posts (loaded in {target.seeded_in:.0f} s)"
-    return "\n".join(
-        [f"{datetime.now(UTC):%Y-%m-%d}, {how}", "", *_about(target), "", HEAD, *lines]
-    )
+    return "\n".join([f"{datetime.now(UTC):%Y-%m-%d}, {how}", "", *about(target), "", HEAD, *lines])
 
 
 def _row(name: str, runs: Sequence[Measured]) -> str:
     def spread(figure: Callable[[Measured], float]) -> str:
         figures = [figure(run) for run in runs]
-        least, middle, most = (_short(x) for x in (min(figures), median(figures), max(figures)))
+        least, middle, most = (short(x) for x in (min(figures), median(figures), max(figures)))
         return f"{middle} ({least}..{most})"
 
     columns = [
@@ -48,11 +46,13 @@ def _row(name: str, runs: Sequence[Measured]) -> str:
     return f"| {' | '.join([name, *columns, *numbers])} |"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
+    if number < 10:
+        return f"{number:.2f}"
     return f"{number:.1f}" if number < 100 else f"{number:,.0f}"
 
 
-def _about(target: Target) -> list[str]:
+def about(target: Target) -> list[str]:
     [[postgres]] = target.rows("SHOW server_version")
     client = Redis.from_url(target.redis_url)
     told: Any = client.info("server")  # its type is also that of an asynchronous client

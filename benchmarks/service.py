@@ -9,9 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -41,6 +41,8 @@ class Target:
     load: float
     """Of the machine, in the minute before."""
     environment: dict[str, str]
+    pid: int = 0
+    """Of gunicorn's master."""
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         connection = psycopg2.connect(self.database_url)
@@ -52,10 +54,7 @@ class Target:
 
     def ask(self, path: str, body: dict[str, str] | None = None) -> Any:
         """The ``data`` of an answer. Raises ``OSError`` for a refusal."""
-        sent = None if body is None else json.dumps(body).encode()
-        request = Request(self.url + path, sent, {"Content-Type": "application/json"})  # noqa: S310 - our own
-        with urlopen(request, timeout=10) as answer:  # noqa: S310  # nosec B310
-            return json.load(answer)["data"]
+        return asked(self.url + path, body)[1]["data"]
 
     def token(self, number: int) -> str:
         """Of the person with that number; it lasts for 15 minutes."""
@@ -66,6 +65,19 @@ class Target:
         """The lines of the access log that tell of no success."""
         lines = self.log.read_text(errors="replace").splitlines()
         return [line for line in lines if '"status": ' in line and '"status": 2' not in line]
+
+
+def asked(
+    url: str, body: Mapping[str, Any] | None = None, token: str = ""
+) -> tuple[Mapping[str, str], Any]:
+    """The headers and the JSON of an answer. Raises ``OSError`` for a refusal."""
+    sent = None if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    request = Request(url, sent, headers)  # noqa: S310 - our own
+    with urlopen(request, timeout=10) as answer:  # noqa: S310  # nosec B310
+        return answer.headers, json.load(answer)
 
 
 @contextmanager
@@ -83,6 +95,7 @@ def running(posts: int) -> Iterator[Target]:
             "RATE_LIMIT_SCALE": SCALE,
             "BIND": "127.0.0.1",
             "PORT": str(port),
+            "METRICS_PORT": str(free_port()),
             "PATH": os.environ["PATH"],
         }
         _madang(environment, "release")
@@ -102,8 +115,8 @@ def running(posts: int) -> Iterator[Target]:
             load=load,
             environment=environment,
         )
-        with _gunicorn(environment, target.log):
-            yield target
+        with _gunicorn(environment, target.log) as pid:
+            yield replace(target, pid=pid)
 
 
 @contextmanager
@@ -111,7 +124,8 @@ def beside(target: Target, name: str, **settings: str) -> Iterator[tuple[str, in
     """Another one on the same data, with other settings: its URL, and the process id of its master."""
     port = str(free_port())
     url = f"http://127.0.0.1:{port}"
-    environment = target.environment | {"PORT": port, "PUBLIC_URL": url} | settings
+    own = {"PORT": port, "PUBLIC_URL": url, "METRICS_PORT": str(free_port())}
+    environment = target.environment | own | settings
     with _gunicorn(environment, target.home / f"{name}.log") as pid:
         yield url, pid
 
