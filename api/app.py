@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from connexion import FlaskApp
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.request_validation import RequestValidationMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from flask import Flask
-from flask.json.provider import DefaultJSONProvider
 from flask_migrate import Migrate
 from sqlalchemy.engine import make_url
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message
 
 from api import models
 from api.config import Settings
@@ -22,14 +22,17 @@ from api.infra import db_metrics, health, logging, passwords, redis
 from api.infra.cache import PublicCache
 from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
+from api.infra.db import init_app as init_db
 from api.infra.db_password import Password
 from api.infra.db_watchdog import Breaker
 from api.infra.denylist import DenyList
 from api.infra.limiter import Counter
+from api.infra.recent import Recent
 from api.infra.tokens import LEEWAY, LIFETIME, AccessTokens
 from api.web import errorhandler
 from api.web.asgi import docs, probes
 from api.web.asgi.accept import Accept
+from api.web.asgi.bridge import Bridge
 from api.web.asgi.charges import ChargeRefusals
 from api.web.asgi.cors import Cors
 from api.web.asgi.deadline import Deadline
@@ -37,11 +40,13 @@ from api.web.asgi.entry import Entry
 from api.web.asgi.errors import Errors
 from api.web.asgi.gate import Gate
 from api.web.asgi.guard import Guard
+from api.web.asgi.kept import Kept
 from api.web.asgi.queue import Door, Queue, Queued
 from api.web.asgi.routes import Root, Routes
 from api.web.asgi.signature import Signature
 from api.web.asgi.turns import Turns
 from api.web.contract import Contract
+from api.web.json import Orjson
 from api.web.limits import Limits
 from api.web.policy import PolicyResolver
 from api.web.runtime import Runtime
@@ -49,7 +54,7 @@ from api.web.validation import Schemas, validator_map
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 THREADS = 10
-"""In which a2wsgi runs Flask in each process; no more database connections are ever needed."""
+"""In which Flask runs in each process; no more database connections are ever needed."""
 
 __all__ = ["App", "create_app", "models"]
 
@@ -61,21 +66,26 @@ class App:
     runtime: Runtime
 
 
-def create_app(settings: Settings, contract: Contract | None = None) -> App:
+def create_app(settings: Settings, contract: Contract | None = None, *, stock: bool = False) -> App:
     """The whole service, by the published contract or by another one.
 
+    *stock*: each request goes through Connexion's own layers, and not by the bridge (docs/adr/0022).
     Raises ``ContractError`` or ``ResolverError`` on a contract without code.
     """
     logging.configure(settings)
     contract = contract or Contract.load()
     schemas = Schemas(contract)
-    connexion = _connexion(contract, schemas)
+    connexion, resolver = _connexion(contract, schemas)
     runtime = _prepare(connexion.app, contract, schemas, settings)
     passwords.warm_up()
-    return App(_pipeline(connexion, runtime), connexion.app, runtime)
+    inner: ASGIApp = connexion
+    if not stock:
+        _build(connexion)
+        inner = Bridge(connexion.app, resolver.handlers, schemas, THREADS)
+    return App(_pipeline(inner, connexion, runtime), connexion.app, runtime)
 
 
-def _connexion(contract: Contract, schemas: Schemas) -> FlaskApp:
+def _connexion(contract: Contract, schemas: Schemas) -> tuple[FlaskApp, PolicyResolver]:
     """Connexion with routing and validation only: the pipeline around it does the rest."""
     app = FlaskApp(
         __name__,
@@ -90,17 +100,36 @@ def _connexion(contract: Contract, schemas: Schemas) -> FlaskApp:
         resolver=resolver,
         validator_map=validator_map(schemas),
     )
-    return app
+    return app, resolver
+
+
+def _build(connexion: ASGIApp) -> None:
+    """Connexion reads the contract with its first message, here one that asks for nothing else.
+
+    In a thread, since this one may have an event loop that runs.
+    """
+    said = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def receive() -> Message:
+        return {"type": next(said)}
+
+    async def send(_: Message) -> None:
+        pass
+
+    async def live() -> None:
+        await connexion({"type": "lifespan", "asgi": {"version": "3.0"}}, receive, send)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, live()).result()
 
 
 def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Settings) -> Runtime:
     flask.debug = settings.debug
-    json = cast(DefaultJSONProvider, flask.json)
-    json.sort_keys, json.compact, json.ensure_ascii = False, True, False
+    flask.json = Orjson(flask)
     url = make_url(settings.database_url).set(drivername="postgresql+psycopg2")
     flask.config["SQLALCHEMY_DATABASE_URI"] = url
     flask.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(THREADS)
-    db.init_app(flask)
+    init_db(flask)
     with flask.app_context():
         db_metrics.watch(db.engine, THREADS)
         Breaker().watch(db.engine, Password(settings.database_url, settings.database_url_file))
@@ -113,6 +142,7 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
         contract=contract,
         tokens=AccessTokens(flask, settings),
         denied=DenyList(redis.connect(settings.redis_url), LIFETIME + LEEWAY),
+        recent=Recent(),
         cursors=Cursors(settings.signing_keys),
         limits=Limits(contract.rate_limits, counter, settings.rate_limit_scale),
         schemas=schemas,
@@ -121,7 +151,7 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     return runtime
 
 
-def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
+def _pipeline(inner: ASGIApp, connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     """A request's way, from the inside out (docs/adr tells why in this order)."""
     settings, contract = runtime.settings, runtime.contract
     root = docs.root_handlers(contract) | probes.root_handlers(
@@ -130,8 +160,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
         settings.revision,
     )
     queue = Queue(THREADS)
-    app: ASGIApp = connexion
-    app = Queued(app, queue)
+    app: ASGIApp = Queued(inner, queue)
     app = Gate(app)
     app = Turns(app)
     app = Deadline(app)
@@ -140,6 +169,7 @@ def _pipeline(connexion: FlaskApp, runtime: Runtime) -> ASGIApp:
     app = Accept(app)
     app = Signature(app, runtime.tokens)
     app = Door(app, queue)
+    app = Kept(app, runtime.limits)
     app = Routes(app, contract, docs.pages(contract))
     app = ChargeRefusals(app, runtime.limits)
     app = Errors(app, debug=settings.debug)

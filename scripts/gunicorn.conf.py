@@ -1,11 +1,12 @@
 """How every deployment starts the service: ``gunicorn -c scripts/gunicorn.conf.py wsgi:app``."""
 
+import gc
 import os
 import subprocess
 import sys
 
 from api.config import Misconfigured, Settings
-from api.infra import logging, losses, metrics_server  # losses: its memory is to be shared by all
+from api.infra import changes, logging, metrics_server  # changes: its memory is to be shared by all
 
 try:
     # Here, before anything is bound or forked: a wrong environment ends with every fault named, once.
@@ -47,6 +48,7 @@ proxy_allow_ips = ""
 # The application writes the access log, and gunicorn's own lines go the same way.
 accesslog = None
 errorlog = None
+logger_class = "api.infra.server_log.ServerLog"
 loglevel = _settings.log_level.lower()
 logconfig_dict = logging.configuration(_settings, waits=False)
 control_socket_disable = True
@@ -64,7 +66,7 @@ def on_exit(_server: object) -> None:
 
 def child_exit(_server: object, worker: object) -> None:
     """A worker that was killed may have changed something that it could tell no cache of."""
-    losses.note()
+    changes.lose()
     metrics_server.forget(worker.pid)  # type: ignore[attr-defined]
 
 
@@ -73,6 +75,9 @@ def post_worker_init(_worker: object) -> None:
     from api.infra import log_queue
     from api.web.asgi import drain, unparsable
 
+    # What the start has made stays for good: no collection needs to look at it again.
+    gc.collect()
+    gc.freeze()
     log_queue.begin()
     unparsable.install()
     drain.install()

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.audit import service as audit
 from api.errors import Conflict, Forbidden
+from api.infra import recent
 from api.infra.actor import Actor, Role
 from api.infra.db import on_commit
 from api.models import User
@@ -84,6 +85,7 @@ def _held(session: Session, actor: Actor, user_id: UUID, *, refuse_self: bool) -
 
 
 def _stored(session: Session, user: User) -> User:
+    recent.forget(session, user.id)
     session.flush()
     session.refresh(user)
     return user

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from api.audit import service as audit
 from api.auth import queries
 from api.errors import Conflict, RateLimited, Unauthorized
-from api.infra import passwords
+from api.infra import passwords, recent
 from api.infra.actor import Actor
 from api.infra.db import on_commit
 from api.models import LoginSession, User
@@ -138,6 +138,7 @@ def _end(
     login.ended_at = func.now()
     login.end_reason = reason
     session_id = login.id
+    recent.forget(session, login.user_id)
     on_commit(session, lambda: deny(session_id))
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
 from api.users.schemas import AuthorSchema
-from api.web.fields import Timestamp
+from api.web.fields import Answer, Timestamp
 
 
-class CommentSchema(Schema):
+class CommentSchema(Answer):
     id = fields.UUID()
     post_id = fields.UUID()
     author = fields.Nested(AuthorSchema)

@@ -20,6 +20,7 @@ from uuid import UUID
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
+from api.infra import changes
 from api.infra.cache_store import TooLarge, open_store
 from api.infra.cache_trust import Trust
 from api.infra.db import on_commit
@@ -77,6 +78,8 @@ class PublicCache:
         key = _generation_key(group)
         if not self._trust.call(lambda: self._store.set(key, _word(), GENERATIONS_LIVE)):
             self._trust.lose()
+        # Afterwards: who sees this finds the new word, and nothing that was kept under the old one.
+        changes.note(group)
 
     def _kept(self, key: str, generation: str, seconds: int, fill: Callable[[], Any]) -> Any:
         name = key.partition(":")[0]

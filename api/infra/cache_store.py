@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from cachelib.serializers import BaseSerializer
 from flask import Flask
 from flask_caching import Cache as FlaskCaching
@@ -38,15 +38,15 @@ class Json(BaseSerializer):
     """Reading from Redis must not run code, as the pickles of the stock serializer would."""
 
     def dumps(self, value: Any, *_: Any) -> bytes:
-        dumped = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        dumped = orjson.dumps(value)
         if len(dumped) > LARGEST:
             raise TooLarge()
         return dumped
 
     def loads(self, bvalue: bytes | None) -> Any:
         try:
-            return None if bvalue is None else json.loads(bvalue)
-        except (ValueError, RecursionError):
+            return None if bvalue is None else orjson.loads(bvalue)
+        except ValueError:
             return None
 
 

@@ -1,7 +1,7 @@
 """Whether what Redis says may be believed.
 
 Whoever loses Redis, even for one call, may have missed writing something down; whoever begins, or finds
-another server where one was, does not know who did. So no process of this host (api/infra/losses.py)
+another server where one was, does not know who did. So no process of this host (api/infra/changes.py)
 believes or keeps anything until it has renewed what makes all that was there before worthless.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import RedisError, ResponseError
 
-from api.infra import losses
+from api.infra import changes
 from api.infra.metrics import REDIS_FAILURES
 
 log = logging.getLogger(__name__)
@@ -46,12 +46,12 @@ class Trust:
 
     @property
     def holds(self) -> bool:
-        return self._trusted == losses.word()
+        return self._trusted == changes.losses()
 
     def call(self, call: Callable[[], Any]) -> Any:
         """None when Redis fails, and while it is not trusted."""
         for _ in range(TRIES):
-            word = losses.word()
+            word = changes.losses()
             if self._trusted != word:
                 if not self._trusts_again():
                     return None
@@ -63,7 +63,7 @@ class Trust:
             except (RedisError, OSError):
                 self.lose()
                 return None
-            if word == losses.word():
+            if word == changes.losses():
                 return answer
         return None
 
@@ -83,7 +83,7 @@ class Trust:
             was, self._server = self._server, server
             if was in (b"", server):
                 return False
-            losses.note()
+            changes.lose()
             return True
 
     def _trusts_again(self) -> bool:
@@ -95,7 +95,7 @@ class Trust:
 
     def lose(self) -> bool:
         """Nobody on this host is to believe anything; a thread seeks Redis, however long it takes."""
-        losses.note()
+        changes.lose()
         with self._lock:
             if self._seeker is None:
                 REDIS_FAILURES.labels("cache").inc()
@@ -110,13 +110,13 @@ class Trust:
 
     def _renews(self) -> bool:
         """Whether it was renewed, after everything that was lost before."""
-        word = losses.word()
+        word = changes.losses()
         try:
             self._renew()
         except (RedisError, OSError):
             return False
         with self._lock:
-            if word != losses.word():
+            if word != changes.losses():
                 return False
             self._trusted, self._seeker = word, None
             return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from psycopg2 import Error, InterfaceError, OperationalError
 from psycopg2.extensions import connection, cursor
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DisconnectionError
 
 from api.infra.db_password import Password
 from api.infra.metrics import DB_QUERY_DURATION
@@ -48,7 +50,7 @@ class Watchdog:
     def over(self, waiting: WatchedConnection) -> Iterator[None]:
         with self._lock:
             self._since[waiting] = time.monotonic()
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # a fork takes no thread along
                 self._thread = Thread(target=self._watch, name="db-watchdog", daemon=True)
                 self._thread.start()
         try:
@@ -99,9 +101,14 @@ class WatchedConnection(connection):
 
     def rollback(self) -> None:
         # A server that is lost has rolled back already. A request that only read ends so after its
-        # answer was sent: what fails then would cut that answer off. The pool finds out by its ping.
+        # answer was sent: what fails then would cut that answer off. The pool finds out when it is wanted again.
         with suppress(OperationalError, InterfaceError), watchdog.over(self):
             super().rollback()
+
+    def set_isolation_level(self, level: Any) -> None:
+        # Before and after a request that only reads. A lost connection cannot be set, and whoever uses it hears of it.
+        with suppress(OperationalError, InterfaceError):
+            super().set_isolation_level(level)
 
 
 class Breaker:
@@ -119,6 +126,7 @@ class Breaker:
             )
 
         event.listen(engine, "do_connect", connect)
+        event.listen(engine, "checkout", _is_there)
 
     def _connect(
         self, connect: Callable[[str | None], Any], password: Password
@@ -149,6 +157,19 @@ class Breaker:
             with self._lock:
                 self._tries = False
                 self._next_try = time.monotonic() + REST if slow else 0.0
+
+
+def _is_there(connection: Any, *_: Any) -> None:
+    """Asks the kernel and not the server, which would be a trip for each request.
+
+    One that idles and still has something to say says goodbye, or tells of a setting: a new connection is as good.
+    """
+    if not connection.closed:  # as it may be since it was used last
+        said = select.poll()
+        said.register(connection.fileno(), select.POLLIN)
+        if not said.poll(0):
+            return
+    raise DisconnectionError("the server has hung up")
 
 
 def _hang_up(silent: WatchedConnection) -> None:

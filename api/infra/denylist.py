@@ -17,7 +17,7 @@ class DenyList:
         """*lifetime*: seconds that the last access token of a session can still be accepted."""
         self._redis = redis
         self._lifetime = lifetime
-        self._breaker = Breaker("denylist")
+        self._breaker = Breaker("denylist", redis.ping)
 
     def add(self, session_id: UUID) -> None:
         key = self._key(session_id)

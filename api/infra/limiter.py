@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from threading import Lock, Timer
+from typing import cast
 
 from flask import Flask
 from flask_limiter import Limiter
 from limits import RateLimitItem
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
 from api.infra import redis
@@ -23,7 +26,39 @@ class Count:
     """Seconds since the epoch."""
 
 
-Ask = Callable[[RateLimiter, RateLimitItem, str], Count]
+Hit = tuple[RateLimitItem, str]
+"""Of which limit, by whom."""
+
+COUNT = """
+local found = {}
+for place, key in ipairs(KEYS) do
+    local count = redis.call("INCRBY", key, ARGV[2 * place])
+    local left = redis.call("TTL", key)
+    if left < 0 then
+        left = tonumber(ARGV[2 * place - 1])
+        redis.call("EXPIRE", key, left)
+    end
+    found[2 * place - 1] = count
+    found[2 * place] = left
+end
+return found
+"""
+"""What the strategy does in three trips for each: count, and tell the sums and the seconds that are left."""
+LATE = 0.1
+"""Seconds after which Redis is told of hits that were only noted."""
+AT_ONCE = 500
+"""Of which it is told in one trip."""
+MOST_TALLIES = 10_000
+"""Of so many callers it is remembered how they stood; who is forgotten costs a question more."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a bucket stood when Redis was asked, and the hits that were noted since."""
+
+    hit: Hit
+    count: Count
+    noted: int = 0
 
 
 class Counter:
@@ -42,30 +77,108 @@ class Counter:
             strategy="fixed-window",
             headers_enabled=False,
         )
+        self._storage = cast(RedisStorage, self._limiter.storage)
+        self._count = self._storage.get_connection().register_script(COUNT.encode())
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._processes = processes
-        self._breaker = Breaker("limits")
+        self._breaker = Breaker("limits", redis.connect(redis_url).ping)
+        self._tallies: dict[str, Tally] = {}
+        """By the key in Redis."""
+        self._lock = Lock()
+        self._teller: Timer | None = None
 
-    def hit(self, item: RateLimitItem, key: str) -> Count:
-        return self._ask(_hit, item, key)
+    def hit(self, hits: Sequence[Hit]) -> list[Count]:
+        """Together with what was noted, in one trip to Redis."""
+        return self._tell(hits, 1)
+
+    def note(self, hits: Sequence[Hit]) -> list[Count] | None:
+        """The same without asking Redis, which is told within ``LATE``; it cannot fail or wait.
+
+        None, and nothing is noted, when nobody here knows how one of the buckets stands.
+        """
+        now = time.time()
+        with self._lock:
+            tallies = [self._tallies.get(item.key_for(key)) for item, key in hits]
+            if any(tally is None or tally.count.resets_at <= now for tally in tallies):
+                return None
+            if self._teller is None:
+                self._teller = Timer(LATE, self._tell_all)
+                self._teller.daemon = True
+                self._teller.start()
+            return [_noted(tally) for tally in tallies if tally]
 
     def look(self, item: RateLimitItem, key: str) -> Count:
         """As it stands, without counting."""
-        return self._ask(_look, item, key)
-
-    def _ask(self, ask: Ask, item: RateLimitItem, key: str) -> Count:
-        share = type(item)(
-            max(1, item.amount // self._processes), item.multiples, namespace=item.namespace
-        )
+        tally = self._tallies.get(item.key_for(key))
+        if tally and tally.noted:
+            return self._tell([(item, key)], 0)[0]
         return self._breaker.call(
-            lambda: ask(self._limiter.limiter, item, key),
-            lambda: ask(self._local, share, key),
+            lambda: _look(self._limiter.limiter, item, key),
+            lambda: _look(self._local, *self._share((item, key))),
         )
 
+    def settle(self) -> None:
+        """Tell Redis what was noted, and forget how all buckets stood."""
+        self._tell_all()
+        with self._lock:
+            self._tallies.clear()
 
-def _hit(strategy: RateLimiter, item: RateLimitItem, key: str) -> Count:
-    within = strategy.hit(item, key)
-    return replace(_look(strategy, item, key), within=within)
+    def _tell(self, hits: Sequence[Hit], more: int) -> list[Count]:
+        places = [item.key_for(key) for item, key in hits]
+        with self._lock:
+            costs = [more + self._taken(place) for place in places]
+        counts = self._breaker.call(
+            lambda: self._hit(hits, places, costs), lambda: self._hit_here(hits, costs)
+        )
+        with self._lock:
+            if len(self._tallies) >= MOST_TALLIES:
+                self._tallies = {known: each for known, each in self._tallies.items() if each.noted}
+            for place, hit, count in zip(places, hits, counts, strict=True):
+                # What was noted meanwhile stays.
+                self._tallies.setdefault(place, Tally(hit, count)).count = count
+        return counts
+
+    def _taken(self, place: str) -> int:
+        """What was noted, which nobody else is to tell. What belongs to a window that is over counts no more."""
+        if (tally := self._tallies.get(place)) is None:
+            return 0
+        noted, tally.noted = tally.noted, 0
+        return noted if tally.count.resets_at > time.time() else 0
+
+    def _tell_all(self) -> None:
+        with self._lock:
+            self._teller = None
+            hits = [tally.hit for tally in self._tallies.values() if tally.noted]
+        for first in range(0, len(hits), AT_ONCE):
+            self._tell(hits[first : first + AT_ONCE], 0)
+
+    def _hit(self, hits: Sequence[Hit], places: list[str], costs: list[int]) -> list[Count]:
+        told = zip(hits, costs, strict=True)
+        arguments = [number for (item, _), cost in told for number in (item.get_expiry(), cost)]
+        found = self._count([self._storage.prefixed_key(place) for place in places], arguments)
+        now, sums, left = time.time(), found[::2], found[1::2]
+        return [
+            Count(total <= item.amount, max(0, item.amount - total), now + seconds)
+            for (item, _), total, seconds in zip(hits, sums, left, strict=True)
+        ]
+
+    def _hit_here(self, hits: Sequence[Hit], costs: list[int]) -> list[Count]:
+        found = []
+        for hit, cost in zip(map(self._share, hits), costs, strict=True):
+            within = self._local.hit(*hit, cost=cost)
+            found.append(replace(_look(self._local, *hit), within=within))
+        return found
+
+    def _share(self, hit: Hit) -> Hit:
+        item, key = hit
+        amount = max(1, item.amount // self._processes)
+        return type(item)(amount, item.multiples, namespace=item.namespace), key
+
+
+def _noted(tally: Tally) -> Count:
+    tally.noted += 1
+    left = tally.count.remaining - tally.noted
+    return Count(left >= 0, max(0, left), tally.count.resets_at)
 
 
 def _look(strategy: RateLimiter, item: RateLimitItem, key: str) -> Count:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from redis import Redis
@@ -20,7 +21,7 @@ T = TypeVar("T")
 TIMEOUT = 0.1
 """Seconds a call may take: slower is as good as gone."""
 REST = 1.0
-"""Seconds without a call after a failed one, so that a hung server costs one wait, not one each."""
+"""Seconds without a call after a failed one, and between two looks at whether it is back."""
 
 
 def options() -> dict[str, Any]:
@@ -35,19 +36,43 @@ def connect(url: str) -> Redis:
 
 
 class Breaker:
-    """Calls Redis, or its substitute while Redis rests after a failure."""
+    """Calls Redis, or its substitute while Redis rests after a failure.
 
-    def __init__(self, use: str) -> None:
+    Whether it is back is found out by a thread: no caller waits for a hung server but those who found it so.
+    """
+
+    def __init__(self, use: str, ping: Callable[[], object]) -> None:
         self.use = use
-        self._rests_until = 0.0
+        self._ping = ping
+        self._lock = Lock()
+        self._seeker: Thread | None = None
 
     def call(self, redis: Callable[[], T], substitute: Callable[[], T]) -> T:
-        if time.monotonic() < self._rests_until:
+        if self._seeker is not None:
             return substitute()
         try:
             return redis()
         except (RedisError, OSError) as err:
-            self._rests_until = time.monotonic() + REST
             REDIS_FAILURES.labels(self.use).inc()
             log.warning("redis failed: %s (%s)", self.use, type(err).__name__)
+            self._rest()
             return substitute()
+
+    def _rest(self) -> None:
+        with self._lock:
+            if self._seeker is None:
+                self._seeker = Thread(target=self._seek, name=f"redis-{self.use}", daemon=True)
+                self._seeker.start()
+
+    def _seek(self) -> None:
+        while not self._answers():
+            pass
+        self._seeker = None
+
+    def _answers(self) -> bool:
+        time.sleep(REST)
+        try:
+            self._ping()
+        except (RedisError, OSError):
+            return False
+        return True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
-from api.web.fields import Timestamp
+from api.web.fields import Answer, Timestamp
 
 
-class AuthorSchema(Schema):
+class AuthorSchema(Answer):
     """As readers of a post see its author."""
 
     id = fields.UUID()

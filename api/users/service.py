@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.audit import service as audit
 from api.errors import Conflict, Forbidden, NotFound, TokenInvalid
-from api.infra import db_errors, passwords, versions
+from api.infra import db_errors, passwords, recent, versions
 from api.infra.actor import Actor, Role
 from api.infra.cache import POSTS, forget, profile
 from api.infra.paging import Part, Window
@@ -162,6 +162,7 @@ def remove(session: Session, user: User) -> None:
     queries.forget_answers(session, user.id)
     session.delete(user)
     forget(session, profile(user.id))
+    recent.forget(session, user.id)
 
 
 def lock_admins(session: Session) -> set[UUID]:

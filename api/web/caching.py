@@ -29,6 +29,7 @@ def public_list(group: str, wanted: Asked, fill: Callable[[], Json]) -> Json:
 
 def public(group: str, rest: str, fill: Callable[[], Json]) -> Json:
     """Never to be called for what only some may see."""
+    context.current().group = group
     found: dict[str, Any] = cache.cache().remembered(
         group, rest, context.operation().policy.cache, fill
     )

@@ -47,6 +47,8 @@ class RequestContext:
     operation: Operation | None = None
     body: Any = NO_BODY
     """The parsed JSON body, if one was sent."""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    """What the handler is called with."""
     claims: AccessClaims | None = None
     """What a verified access token says; its session may have ended since."""
     api_key: str | None = None
@@ -57,6 +59,8 @@ class RequestContext:
     """Set once the session was found alive."""
     buckets: list[Bucket] = field(default_factory=list)
     """Filled when the request was charged to its rate limits, whichever part did it."""
+    group: str | None = None
+    """Of kept answers (api/infra/cache.py), which this one is one of."""
     shown_once: tuple[str, ...] = ()
     """The fields of the answer that nobody is told again."""
     refusal: str | None = None

@@ -50,6 +50,8 @@ class Operation:
     """Upper case."""
     path: str
     """The full template, such as ``/api/v1/posts/{post_id}``."""
+    pattern: re.Pattern[str]
+    """What such a path looks like, with a group for each parameter."""
     policy: Policy
     parameters: tuple[Json, ...]
     body: Json | None
@@ -117,8 +119,7 @@ class Contract:
         }
         self.operations |= {operation.id: operation for operation in route.values()}
         if "{" in full:
-            pattern = re.compile(re.sub(r"\\\{\w+\\\}", lambda _: SEGMENT, re.escape(full)))
-            self._templates[full.count("/")].append((pattern, route))
+            self._templates[full.count("/")].append((_pattern(full), route))
         else:
             self._exact[full] = route
 
@@ -132,6 +133,7 @@ class Contract:
             tag=spec["tags"][0],
             method=method.upper(),
             path=path,
+            pattern=_pattern(path),
             policy=self._policy(spec),
             parameters=tuple(self._parameter(parameter) for parameter in parameters),
             body=body["content"]["application/json"]["schema"] if body else None,
@@ -177,6 +179,10 @@ class Contract:
             return Deprecation.of(spec)
         except ValueError as err:
             raise ContractError(f"{spec['operationId']} {err}") from err
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", rf"(?P<\1>{SEGMENT})", re.escape(path)))
 
 
 def read(path: Path) -> Json:

@@ -13,14 +13,14 @@ from sqlalchemy import Select, func, select, true, update
 from sqlalchemy.orm import Session
 
 from api.errors import Forbidden, KeyInvalid, TokenInvalid, Unauthorized
-from api.infra import api_keys
+from api.infra import api_keys, recent
 from api.infra.actor import Actor, Role, anonymous
-from api.infra.denylist import DenyList
 from api.infra.tokens import AccessClaims
 from api.models import ApiKey, LoginSession, User
 from api.web import context
 from api.web.context import KeyClaims, RequestContext
 from api.web.contract import Policy
+from api.web.runtime import Runtime
 
 SCOPES = frozenset({"read", "write"})
 """Of whoever has logged in."""
@@ -28,7 +28,7 @@ STAMPED_EVERY = timedelta(minutes=1)
 
 
 def authenticate(
-    session: Session, request: RequestContext, denied: DenyList, *, hold: bool
+    session: Session, request: RequestContext, runtime: Runtime, *, hold: bool
 ) -> Actor:
     """The caller. Raises ``TokenInvalid`` when the token outlived its session or its person.
 
@@ -38,11 +38,9 @@ def authenticate(
         return _by_key(session, request, request.key, hold=hold)
     if request.claims is None:
         return anonymous(request.ip, request.request_id)
-    if request.claims.session_id in denied:
-        raise TokenInvalid()
     return Actor(
         user_id=request.claims.user_id,
-        role=_role(session, request.claims, hold=hold),
+        role=_found(session, request.claims, runtime, hold=hold),
         session_id=request.claims.session_id,
         scopes=SCOPES,
         ip=request.ip,
@@ -82,6 +80,19 @@ def note_use(session: Session, key_id: UUID) -> None:
 def current_actor() -> Actor:
     """For handlers; the policy wrapper has set it."""
     return cast(Actor, context.current().actor)
+
+
+def _found(session: Session, claims: AccessClaims, runtime: Runtime, *, hold: bool) -> Role:
+    """Who only reads may have been found a moment ago."""
+    session_id, user_id = claims.session_id, claims.user_id
+    if not hold and (role := runtime.recent.role(session_id, user_id)):
+        return role
+    mark = recent.word(user_id)
+    if not hold and session_id in runtime.denied:  # who is held is asked for in any case
+        raise TokenInvalid()
+    role = _role(session, claims, hold=hold)
+    runtime.recent.keep(session_id, user_id, role, mark)
+    return role
 
 
 def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:

@@ -15,7 +15,7 @@ from ipaddress import IPv6Address, ip_address
 from limits import RateLimitItem, RateLimitItemPerSecond
 
 from api.errors import RateLimited
-from api.infra.limiter import Count, Counter
+from api.infra.limiter import Count, Counter, Hit
 from api.infra.metrics import RATE_LIMIT_REFUSALS
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Json
@@ -46,6 +46,9 @@ class Limit:
         return str(context.key.key_id if self.by == "api_key" and context.key else context.user_id)
 
 
+Keyed = tuple[Limit, str]
+
+
 class Limits:
     def __init__(self, table: dict[str, Json], counter: Counter, scale: float) -> None:
         self._counter = counter
@@ -58,9 +61,25 @@ class Limits:
         """
         if context.buckets:
             return
-        waits = [self._hit(context, limit, key) for limit, key in self._keys(context)]
-        if any(waits):
-            raise RateLimited(max(waits))
+        keyed = list(self._keys(context))
+        if keyed:
+            self._take(context, keyed, self._counter.hit(_hits(keyed)))
+
+    def note(self, context: RequestContext) -> bool:
+        """The same for an answer that costs nothing, without asking anybody. Raises ``RateLimited``.
+
+        False, and nothing is counted, where it is not known how a bucket stands.
+        """
+        keyed = list(self._keys(context))
+        counts = self._counter.note(_hits(keyed))
+        if counts is None:
+            return False
+        self._take(context, keyed, counts)
+        return True
+
+    def settle(self) -> None:
+        """Let everybody know what was only noted."""
+        self._counter.settle()
 
     def standing(self, context: RequestContext) -> list[Bucket]:
         """How all buckets of this caller stand, whatever is charged to them; none is charged for the question."""
@@ -73,21 +92,27 @@ class Limits:
         keyed = ((limit, limit.key_of(context)) for limit in applying)
         return [_bucket(limit, self._counter.look(limit.item, key)) for limit, key in keyed]
 
-    def _keys(self, context: RequestContext) -> Iterator[tuple[Limit, str]]:
+    def _keys(self, context: RequestContext) -> Iterator[Keyed]:
         names = context.operation.policy.rate_limit if context.operation else UNMATCHED
         for limit in map(self._limits.__getitem__, names):
             if limit.applies_to(context):
                 yield limit, limit.key_of(context)
 
-    def _hit(self, context: RequestContext, limit: Limit, key: str) -> int:
-        """Seconds to wait, 0 when the bucket is not empty."""
-        count = self._counter.hit(limit.item, key)
-        bucket = _bucket(limit, count)
-        context.buckets.append(bucket)
-        if count.within:
-            return 0
-        RATE_LIMIT_REFUSALS.labels(limit.name).inc()
-        return bucket.resets_in
+    @staticmethod
+    def _take(context: RequestContext, keyed: list[Keyed], counts: list[Count]) -> None:
+        for (limit, _), count in zip(keyed, counts, strict=True):
+            context.buckets.append(_bucket(limit, count))
+        empty = [
+            limit.name for (limit, _), count in zip(keyed, counts, strict=True) if not count.within
+        ]
+        if empty:
+            for name in empty:
+                RATE_LIMIT_REFUSALS.labels(name).inc()
+            raise RateLimited(max(b.resets_in for b in context.buckets if b.name in empty))
+
+
+def _hits(keyed: list[Keyed]) -> list[Hit]:
+    return [(limit.item, key) for limit, key in keyed]
 
 
 def _bucket(limit: Limit, count: Count) -> Bucket:

@@ -13,7 +13,7 @@ from flask import Response
 
 from api.errors import DomainError
 from api.infra.actor import Actor
-from api.infra.db import db, transactional, translated
+from api.infra.db import db, only_read, transactional, translated
 from api.web import conditional, context, idempotency, identity
 from api.web.context import RequestContext
 from api.web.contract import Contract, Operation
@@ -31,10 +31,13 @@ class PolicyResolver(Resolver):  # type: ignore[misc]  # Connexion ships no type
     def __init__(self, contract: Contract) -> None:
         super().__init__()
         self._contract = contract
+        self.handlers: dict[str, Handler] = {}
+        """By operation id, in their policy; complete once the contract was added to Connexion."""
 
     def resolve(self, operation: Any) -> Resolution:
         known = self._contract.operations[operation.operation_id]
-        return Resolution(enforce(known, self._find(known)), known.id)
+        self.handlers[known.id] = handler = enforce(known, self._find(known))
+        return Resolution(handler, known.id)
 
     def find_all(self) -> None:
         """Raises ``ResolverError`` for an operation without a handler, which Connexion itself
@@ -73,6 +76,8 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
     @wraps(handler)
     def wrapper(*args: Any, **kwargs: Any) -> Response:
         request = context.current()
+        if not writes:
+            only_read()
         try:
             _recognise(request)
         finally:
@@ -91,7 +96,7 @@ def enforce(operation: Operation, handler: Handler) -> Handler:
 def _admit(operation: Operation, *, hold: bool) -> Actor:
     """Who is calling, if they may call this at all."""
     request = context.current()
-    actor = identity.authenticate(db.session(), request, runtime().denied, hold=hold)
+    actor = identity.authenticate(db.session(), request, runtime(), hold=hold)
     request.actor = actor  # first, so that the log says who was refused
     identity.require(actor, operation.policy)
     return actor

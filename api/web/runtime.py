@@ -9,6 +9,7 @@ from flask import Flask, current_app
 from api.config import Settings
 from api.infra.cursors import Cursors
 from api.infra.denylist import DenyList
+from api.infra.recent import Recent
 from api.infra.tokens import AccessTokens
 from api.web.contract import Contract
 from api.web.limits import Limits
@@ -23,6 +24,7 @@ class Runtime:
     contract: Contract
     tokens: AccessTokens
     denied: DenyList
+    recent: Recent
     limits: Limits
     cursors: Cursors
     schemas: Schemas

@@ -71,8 +71,11 @@ class Schemas:
         if faults := _faults(self._bodies[operation.id].iter_errors(body)):
             raise InvalidInput(faults)
 
-    def check_parameters(self, operation: Operation, scope: Scope) -> None:
-        """Query, path and header. Raises ``InvalidInput`` naming every fault."""
+    def check_parameters(self, operation: Operation, scope: Scope) -> dict[str, Any]:
+        """Query, path and header. Raises ``InvalidInput`` naming every fault.
+
+        Returns what path and query gave, in the types that the contract names.
+        """
         known = self._parameters[operation.id]
         headers = Headers(scope=scope)
         given: dict[Place, str] = {
@@ -84,10 +87,12 @@ class Schemas:
             if place == "header" and name in headers
         }
         faults = _read_query(scope["query_string"], known, given)
+        values = {place: known[place].read(text) for place, text in given.items() if place in known}
         for place, parameter in known.items():
-            faults |= parameter.faults(given.get(place))
+            faults |= parameter.faults(values.get(place))
         if faults:
             raise InvalidInput(faults)
+        return {name: value for (kind, name), value in values.items() if kind != "header"}
 
 
 def _read_query(query: bytes, known: Container[Place], given: dict[Place, str]) -> Faults:
@@ -112,16 +117,20 @@ class _Parameter:
             raise TypeError(f"parameter {self.name}: type {self.type} is not built")
         self._validator = _compile(parameter["schema"], components)
 
-    def faults(self, text: str | None) -> Faults:
-        if text is None:
-            return {self.name: "is required"} if self.required else {}
-        value: Any = text
+    def read(self, text: str) -> Any:
+        """The value in the type of the contract, or the text itself where it has none such."""
         if self.type == "integer":
-            value = int(text) if INTEGER.fullmatch(text) else text
-        elif self.type == "boolean":
-            value = BOOLEANS.get(text, text)
+            return int(text) if INTEGER.fullmatch(text) else text
+        return BOOLEANS.get(text, text) if self.type == "boolean" else text
+
+    def faults(self, value: Any) -> Faults:
+        """*value*: none where nothing was given."""
+        if value is None:
+            return {self.name: "is required"} if self.required else {}
+        if self._validator.is_valid(value):
+            return {}
         faults = _faults(self._validator.iter_errors(value))
-        return {self.name: next(iter(faults.values()))} if faults else {}
+        return {self.name: next(iter(faults.values()))}
 
 
 class ParameterValidator:

@@ -14,6 +14,7 @@ from api.app import App
 from api.cli import main
 from api.commands.seed import PASSWORD
 from api.commands.seed_text import english_name, korean_name
+from tests.memory import forget_all
 from tests.people import People, sql
 
 Query = Callable[..., list[tuple[object, ...]]]
@@ -41,7 +42,7 @@ def counted(query: Query, table: str, condition: str = "true") -> int:
 @pytest.fixture(scope="class")
 def loaded(environment: dict[str, str], app: App, redis: Redis) -> Result:
     sql(app.flask, "TRUNCATE users, post_totals CASCADE")
-    redis.flushdb()
+    forget_all(redis)
     sql(app.flask, "INSERT INTO post_totals VALUES (3, 7)")
     return seed(environment)
 

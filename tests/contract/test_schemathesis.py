@@ -13,8 +13,8 @@ import pytest
 from tests.contract.visitor import SECTIONS, Visitor
 from tests.size import size
 
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES") or size("60", "300")
-SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS") or size(2, 5)) + 1)
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES") or size("80", "300")
+SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS") or size(1, 5)) + 1)
 FOLLOWED = 5
 """Links of the contract that it walks along at least; which ones is up to the seed."""
 [RUNS] = (block.splitlines() for block in SECTIONS["schemathesis"])

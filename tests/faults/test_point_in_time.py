@@ -94,11 +94,7 @@ def test_back_to_a_moment(server: embedded.Postgres, archive: Path) -> None:
     wanted = datetime.now(UTC)
     add(server, 2)
     written = moments(server)
-    run(server, "SELECT pg_switch_wal()")
-    archived = sorted(archive.iterdir())
-    until(
-        lambda: len(sorted(archive.iterdir())) >= len(archived) and not list(archive.glob("*.new"))
-    )
+    until((archive / switch(server)).exists)
     kill(server)
     shutil.rmtree(server.data)
 

@@ -95,7 +95,7 @@ class CommitTrap(Link):
     def _ask(self, near: socket.socket, far: socket.socket, mute: threading.Event) -> None:
         with suppress(OSError):
             while data := near.recv(65_536):
-                if self.armed.is_set() and b"COMMIT" in data:
+                if self.armed.is_set() and b"COMMIT\0" in data:
                     mute.set()
                 far.sendall(data)
             far.shutdown(socket.SHUT_WR)

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from redis import Redis
 from starlette.testclient import TestClient
 
+from api.infra import limiter
 from api.infra.limiter import Counter
 from api.infra.redis import REST
 from tests.infra.link import Link, closed_port, link, silence
@@ -19,15 +20,29 @@ from tests.waiting import until
 from tests.web.apps import serving
 
 TEN = RateLimitItemPerMinute(10, namespace="limit:tests")
-POSTS = "/api/v1/posts"
+BRIEF = RateLimitItemPerSecond(10, 1, namespace="limit:tests")
+POSTS = "/api/v1/posts?q=word"
+"""Which is never kept, so each is counted at once."""
 
 
 def within(counter: Counter, times: int) -> list[bool]:
-    return [counter.hit(TEN, "ada").within for _ in range(times)]
+    return [counter.hit([(TEN, "ada")])[0].within for _ in range(times)]
+
+
+made: list[Counter] = []
 
 
 def counter(url: str, processes: int = 2) -> Counter:
-    return Counter(Flask(__name__), url, processes)
+    made.append(Counter(Flask(__name__), url, processes))
+    return made[-1]
+
+
+@pytest.fixture(autouse=True)
+def _settled() -> Iterator[None]:
+    """Nothing of one test is told to Redis in another."""
+    yield
+    while made:
+        made.pop().settle()
 
 
 @pytest.fixture
@@ -54,7 +69,7 @@ class TestWithRedis:
     def test_tells_what_is_left_and_until_when(
         self, environment: dict[str, str], wire: Link
     ) -> None:
-        count = counter(environment["REDIS_URL"]).hit(TEN, "ada")
+        count = counter(environment["REDIS_URL"]).hit([(TEN, "ada")])[0]
 
         assert count.remaining == 9
         assert 55 < count.resets_at - time.time() <= 61
@@ -63,7 +78,7 @@ class TestWithRedis:
         shared = counter(environment["REDIS_URL"])
         within(shared, 10)
 
-        assert shared.hit(TEN, "bob").within
+        assert shared.hit([(TEN, "bob")])[0].within
 
 
 class TestWithoutRedis:
@@ -102,6 +117,79 @@ class TestWithoutRedis:
         assert "Retry-After" in answers[-1].headers
 
 
+class TestNoted:
+    """Hits that Redis hears of a moment later."""
+
+    def test_nobody_who_is_unknown_is_noted(self, environment: dict[str, str], wire: Link) -> None:
+        one = counter(environment["REDIS_URL"])
+        assert one.note([(TEN, "ada")]) is None
+        one.hit([(TEN, "ada")])
+        assert one.note([(TEN, "ada"), (TEN, "bob")]) is None
+
+        noted = one.note([(TEN, "ada")])
+
+        assert noted is not None
+        assert noted[0].remaining == 8  # and not one less for those that were not
+
+    def test_they_count_with_the_next_one(self, environment: dict[str, str], wire: Link) -> None:
+        one = counter(environment["REDIS_URL"])
+        one.hit([(TEN, "ada")])
+        for _ in range(8):
+            one.note([(TEN, "ada")])
+
+        assert within(one, 1) == [True]
+        assert within(one, 1) == [False]
+
+    def test_they_are_seen_by_who_only_looks(self, environment: dict[str, str], wire: Link) -> None:
+        one = counter(environment["REDIS_URL"])
+        one.hit([(TEN, "ada")])
+        one.note([(TEN, "ada")])
+
+        assert one.look(TEN, "ada").remaining == 8
+        assert one.look(TEN, "ada").remaining == 8
+
+    def test_they_are_told_to_the_others(self, environment: dict[str, str], wire: Link) -> None:
+        one, two = counter(environment["REDIS_URL"]), counter(environment["REDIS_URL"])
+        one.hit([(TEN, "ada")])
+        one.note([(TEN, "ada")])
+
+        until(lambda: two.look(TEN, "ada").remaining == 8)
+
+    def test_beyond_the_limit_they_are_refused(
+        self, environment: dict[str, str], wire: Link
+    ) -> None:
+        one = counter(environment["REDIS_URL"])
+        one.hit([(TEN, "ada")])
+        noted = [one.note([(TEN, "ada")]) for _ in range(11)]
+
+        assert [found[0].within for found in noted if found] == [True] * 9 + [False] * 2
+
+    def test_what_belongs_to_a_window_that_is_over_is_dropped(
+        self, environment: dict[str, str], wire: Link, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = counter(environment["REDIS_URL"])
+        monkeypatch.setattr(limiter, "LATE", 3)
+        one.hit([(BRIEF, "ada")])
+        one.note([(BRIEF, "ada")])
+        until(lambda: one.note([(BRIEF, "ada")]) is None)
+
+        assert one.hit([(BRIEF, "ada")])[0].remaining == 9
+
+    def test_only_so_many_are_known(
+        self, environment: dict[str, str], wire: Link, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one = counter(environment["REDIS_URL"])
+        monkeypatch.setattr(limiter, "MOST_TALLIES", 3)
+        for name in ("ada", "bob", "eve"):
+            one.hit([(TEN, name)])
+        one.note([(TEN, "bob")])
+        one.hit([(TEN, "mia")])
+
+        assert one.note([(TEN, "ada")]) is None
+        assert one.note([(TEN, "bob")]) is not None  # what was noted is not forgotten
+        assert one.note([(TEN, "mia")]) is not None
+
+
 class TestWhenRedisGoesAndComes:
     def test_counting_goes_on_where_it_stood(
         self, environment: dict[str, str], clean: None, wire: Link
@@ -126,5 +214,5 @@ def remaining(response: object) -> int:
 
 
 def above(client: TestClient, bound: int) -> int | None:
-    left = remaining(client.head("/api/v1/posts"))
+    left = remaining(client.head(POSTS))
     return left if left > bound else None

@@ -149,13 +149,16 @@ def test_one_that_expires_in_this_very_moment_writes_nothing(
     assert query("SELECT count(*) FROM posts") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    "held", ["SELECT id FROM api_keys FOR NO KEY UPDATE", "LOCK TABLE api_keys IN SHARE MODE"]
+)
 def test_that_a_use_cannot_be_noted_changes_no_answer(
-    client: TestClient, app: App, query: Query, ada: Person
+    client: TestClient, app: App, query: Query, ada: Person, held: str
 ) -> None:
-    """Another request is noting it just now."""
+    """Another request is noting it just now, or nobody can."""
     key = use(make(client, ada))
     with app.flask.app_context(), db.engine.connect() as other:
-        other.execute(text("SELECT id FROM api_keys FOR NO KEY UPDATE"))
+        other.execute(text(held))
 
         assert client.get(POSTS, headers=key).status_code == 200
 

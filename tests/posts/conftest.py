@@ -11,6 +11,7 @@ from redis import Redis
 from starlette.testclient import TestClient
 
 from api.infra.ids import new_id
+from tests.memory import forget_all
 from tests.people import Person
 
 POSTS = "/api/v1/posts"
@@ -71,7 +72,7 @@ class Shelf:
 
     def _counted(self) -> None:
         self.query(COUNTERS)
-        self.redis.flushdb()  # what lists were kept, and how much was asked
+        forget_all(self.redis)  # what lists were kept, and how much was asked
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.infra.cursors import Cursors
 from tests.conftest import SECRET
+from tests.memory import forget_all
 from tests.people import People, Person
 from tests.posts.conftest import POSTS, Shelf, data, titles, walk
 from tests.service.plans import listening
@@ -399,7 +400,7 @@ def test_a_list_of_100_takes_as_many_statements_as_a_list_of_one(
 
     counts, sizes = [], []
     for size in (1, 100):
-        shelf.redis.flushdb()  # the second time nothing is to come out of the cache
+        forget_all(shelf.redis)  # the second time nothing is to come out of the cache
         with listening(app) as asked:
             shown = path.format(boss=boss.id, post=post)
             found = data(client, shown + ("&" if "?" in path else "?") + f"size={size}", boss)

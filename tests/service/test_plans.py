@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from api.app import App
 from api.cli import main
 from api.infra.db import db
+from tests.memory import forget_all
 from tests.people import People, Person, sql
 from tests.service.plans import Plan, listening
 from tests.spec import CONTRACT, operation_of
@@ -73,7 +74,7 @@ def yard(app: App, environment: dict[str, str], redis: Redis) -> Iterator[Yard]:
     """What ``madang seed --profile large`` makes, everybody logged in, and a long audit log."""
     empty = "TRUNCATE users, posts, comments, sessions, post_totals CASCADE"
     sql(app.flask, empty)
-    redis.flushdb()
+    forget_all(redis)
     command = ["seed", "--profile", "large", "--posts", "100000"]
     loaded = CliRunner(env=environment).invoke(main, command)
     assert loaded.exit_code == 0, loaded.output
@@ -147,7 +148,7 @@ def plans_of(
     """Of each request, and of what a walk asks next."""
     found: dict[str, list[Plan]] = {}
     for path, who in requests(yard):
-        redis.flushdb()  # nothing is answered from what is kept
+        forget_all(redis)  # nothing is answered from what is kept
         with listening(app) as asked:
             data = ask(transport, path, who)
         found[path] = asked.explained(connection)
@@ -220,7 +221,7 @@ def test_a_list_of_100_takes_as_many_statements_as_a_list_of_one(
             continue
         counts = []
         for size in (1, 100):
-            redis.flushdb()
+            forget_all(redis)
             with listening(app) as asked:
                 ask(transport, f"{path}&size={size}", who)
             counts.append(len(asked.statements))

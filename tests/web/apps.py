@@ -31,6 +31,7 @@ def app_with(
     try:
         yield app
     finally:
+        app.runtime.limits.settle()
         with app.flask.app_context():
             db.engine.dispose()
         our_logging.configure(Settings.from_env(environment))

@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 
 from tests.auth.flows import Query
 from tests.infra.link import CommitTrap, closed_port
+from tests.memory import forget_all
 from tests.people import People, Person
 from tests.web.apps import serving
 
@@ -135,7 +136,7 @@ class TestAWrite:
         CHANGES[change](yard)
 
         after = yard.views()
-        redis.flushdb()
+        forget_all(redis)
         assert after == yard.views()
         assert after != before
 
@@ -148,7 +149,7 @@ class TestAWrite:
         NO_CHANGES[change](yard)
 
         assert words(redis) == drawn
-        redis.flushdb()
+        forget_all(redis)
         assert yard.views() == before
 
     def test_is_not_kept_from_readers_without_redis(
@@ -298,7 +299,7 @@ class TestRefusals:
     def test_headers_change_neither_answer_nor_key(self, yard: Yard, redis: Redis) -> None:
         path = f"{POSTS}?size=1"
         for name in ("X-Forwarded-Host", "X-Forwarded-Proto", "X-Original-URL", "Accept-Language"):
-            redis.flushdb()
+            forget_all(redis)
             odd = yard.client.get(path, headers={name: "evil.example"})
             [key] = kept(redis)
             plain = yard.client.get(path)

@@ -27,8 +27,8 @@ class Bounds:
     """Seconds that one may wait, where the work takes longer."""
 
 
-BURST = Bounds(192, 1.2)
-"""For many who come at once: they are served within a second or so, and then nobody waits."""
+BURST = Bounds(192, 2.0)
+"""For many who come at once: they are served within two seconds, and then nobody waits."""
 STANDING = Bounds(24, 0.5)
 """For a queue that does not end: whoever waits in a long one only waits longer."""
 STANDS = 0.5
