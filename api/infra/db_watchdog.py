@@ -93,6 +93,7 @@ class WatchedConnection(connection):
         self.cursor_factory = WatchedCursor
         self.was_silent: Callable[[], object] = lambda: None
         """Called after it was hung up on."""
+        self.has_idled = False
 
     def commit(self) -> None:
         # It is no statement, so SQLAlchemy has no event for how long it takes.
@@ -164,6 +165,11 @@ def _is_there(connection: Any, *_: Any) -> None:
 
     One that idles and still has something to say says goodbye, or tells of a setting: a new connection is as good.
     """
+    if not connection.has_idled:
+        # It was made a moment ago. One that is lost already fails its first statement, which says so to the client;
+        # the pool would try a few others and give up with an error that speaks of a bug.
+        connection.has_idled = True
+        return
     if not connection.closed:  # as it may be since it was used last
         said = select.poll()
         said.register(connection.fileno(), select.POLLIN)

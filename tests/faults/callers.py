@@ -25,6 +25,7 @@ class Answer:
     """0 when there was none."""
     code: str
     seconds: float
+    began: float
 
 
 KINDS = ("kept", "public", "own", "write", "log in", "admin", "alive", "ready")
@@ -68,7 +69,7 @@ class Caller(Thread):
                     status, code = answer.status_code, body.get("error", {}).get("code", "")
                 except httpx.TransportError as fault:
                     status, code = 0, type(fault).__name__
-                self.answers.append(Answer(status, code, time.monotonic() - began))
+                self.answers.append(Answer(status, code, time.monotonic() - began, began))
                 if self.enough.wait(self.pause):
                     return
 
@@ -78,6 +79,7 @@ class Heard:
 
     def __init__(self, callers: list[Caller]) -> None:
         self._callers = callers
+        self._began = time.monotonic()
 
     @property
     def by_kind(self) -> dict[str, list[Answer]]:
@@ -86,8 +88,10 @@ class Heard:
             found[caller.kind] += caller.answers
         return dict(found)
 
-    def outcomes(self, kind: str) -> set[tuple[int, str]]:
-        return {(answer.status, answer.code) for answer in self.by_kind[kind]}
+    def outcomes(self, kind: str, after: float = 0.0) -> set[tuple[int, str]]:
+        """Of those who asked when so many seconds were over."""
+        answers = [each for each in self.by_kind[kind] if each.began >= self._began + after]
+        return {(answer.status, answer.code) for answer in answers}
 
     @property
     def slowest(self) -> float:

@@ -17,6 +17,7 @@ import pytest
 from redis import Redis
 from sqlalchemy.engine import make_url
 
+from api.web.asgi import kept
 from scripts.embedded.place import own
 from tests.faults.callers import KINDS, asking
 from tests.faults.conftest import V1, Makes, Yard
@@ -122,7 +123,7 @@ TABLE: dict[str, tuple[Fault, dict[str, set[tuple[int, str]]]]] = {
     "PostgreSQL read-only": (takes_no_writes, dict.fromkeys(WRITES, NO_WRITES)),
     "both gone": (
         both_gone,
-        dict.fromkeys(KINDS, DOWN) | {"alive": OK, "ready": DOWN | OK},
+        dict.fromkeys(KINDS, DOWN) | {"kept": DOWN | OK, "alive": OK, "ready": DOWN | OK},
     ),
 }
 """What is not named is answered as ever."""
@@ -146,6 +147,8 @@ def test_while_it_fails_and_after(yard: Yard, name: str) -> None:
         outcomes = heard.outcomes(kind)
         assert outcomes, kind
         assert outcomes <= cells.get(kind, OK), kind
+    if name == "both gone":
+        assert heard.outcomes("kept", after=kept.SECONDS) <= DOWN
     assert heard.slowest < size(7.0, 5.1)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidRequestError, ProgrammingError
 
@@ -143,6 +144,13 @@ class TestServers:
         assert failed.value.code == "DB_UNAVAILABLE"
         assert db.session.scalar(text("SELECT 1")) == 1
 
+    def test_one_that_ends_each_connection_at_once(self) -> None:
+        """And not a bug, which SQLAlchemy's pool would make of it after its third try."""
+        db.engine.dispose()  # those that idle
+        with every_connection_ended(db.engine):
+            assert type(run("SELECT 1")) is Unavailable
+        assert db.session.scalar(text("SELECT 1")) == 1
+
     def test_one_that_nobody_reaches(self) -> None:
         nowhere = f"postgresql+psycopg2://nobody@127.0.0.1:{closed_port()}/x"
 
@@ -198,6 +206,23 @@ class TestWhatNobodyForesaw:
         err = InvalidRequestError("used wrongly")
 
         assert db_errors.translate(err) is err
+
+
+@contextmanager
+def every_connection_ended(engine: Engine) -> Iterator[None]:
+    """As soon as it is made."""
+
+    def end(connection: Any, _: object) -> None:
+        with engine_of_its_own().connect() as other:
+            pid = connection.info.backend_pid
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        wait_until_gone(pid)
+
+    event.listen(engine, "connect", end)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", end)
 
 
 @contextmanager

@@ -21,12 +21,13 @@ import pytest
 import yaml
 from redis import Redis
 
+from api.app import App
 from scripts import embedded
 from scripts.dashboards import picture
 from scripts.dashboards.panels import DASHBOARDS
 from tests import live, nginx
 from tests.infra.link import Link
-from tests.infra.outages import Query, without_tables
+from tests.infra.outages import Query, locked, without_tables
 from tests.monitoring.watch import Prometheus, watching
 from tests.people import PASSWORD, People, Person
 from tests.service.test_metrics import is_worker
@@ -153,13 +154,13 @@ def yard(
 
 
 def test_every_metric_that_is_asked_for_exists_and_changes(
-    yard: Yard, people: People, query: Query
+    yard: Yard, app: App, people: People, query: Query
 ) -> None:
     over = Event()
     with ThreadPoolExecutor(4) as pool:
         loads = [pool.submit(load, url, over) for url in (yard.server.url, yard.ill.url)]
         try:
-            everything_happens(yard, people, query)
+            everything_happens(yard, app, people, query)
             with suppress(AssertionError):  # the names say more
                 until(lambda: not unchanged(yard.prometheus), pause=1)
         finally:
@@ -196,7 +197,7 @@ def load(url: str, over: Event) -> None:
                 client.get(POSTS)
 
 
-def everything_happens(yard: Yard, people: People, query: Query) -> None:
+def everything_happens(yard: Yard, app: App, people: People, query: Query) -> None:
     """Each so that Prometheus, which looks every second, sees it before and after."""
     watched = yard.prometheus
     ada = people("ada")
@@ -204,6 +205,8 @@ def everything_happens(yard: Yard, people: People, query: Query) -> None:
         watched.has_looked()
         visit(yard, query, ada, number)
     watched.has_looked()
+    with locked(app, "posts"):  # who asks for them waits, which is otherwise too short to be seen
+        until(partial(watched.query, "http_requests_in_progress > 0"))
     yard.redis.config_set("maxmemory", "3mb")
     yard.redis.config_set("maxmemory-policy", "allkeys-lru")
     for number in range(300):
