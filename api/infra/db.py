@@ -81,6 +81,7 @@ def engine_options(threads: int) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": 1,
         "hide_parameters": True,
+        "skip_autocommit_rollback": True,
         "connect_args": {
             "application_name": "madang",
             "connection_factory": WatchedConnection,

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,8 @@ LIFETIME = 15 * 60
 LEEWAY = 10
 """Seconds that clocks of different hosts may differ."""
 LONGEST = 2048
+MOST_KNOWN = 4096
+"""Tokens whose signature one process remembers, some 4 MB."""
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "type", "iat", "nbf", "exp"}
 
 
@@ -46,6 +49,8 @@ class AccessTokens:
         self._keys = {_key_id(key): key for key in settings.signing_keys}
         self._current = _key_id(settings.jwt_secret_key)
         self._issuer = settings.public_url
+        self._known: dict[str, tuple[AccessClaims, float]] = {}
+        """What was verified, and until when it holds: a signature that was right stays right."""
         app.config.update(
             JWT_SECRET_KEY=settings.jwt_secret_key,
             JWT_ALGORITHM=ALGORITHM,
@@ -68,6 +73,17 @@ class AccessTokens:
 
     def verify(self, token: str) -> AccessClaims:
         """Who the bearer is. No I/O. Raises ``TokenExpired``, or ``TokenInvalid`` for all else."""
+        claims, ends = self._known.get(token, (None, 0.0))
+        if claims and time.time() < ends:
+            return claims
+        claims, ends = self._verify(token)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[token] = (claims, ends)
+        return claims
+
+    def _verify(self, token: str) -> tuple[AccessClaims, float]:
+        """And until when (seconds since 1970)."""
         try:
             if len(token) > LONGEST or not _is_canonical(token):
                 raise TokenInvalid()
@@ -80,7 +96,7 @@ class AccessTokens:
                 leeway=LEEWAY,
                 options={"require": sorted(CLAIMS)},
             )
-            return _typed(claims)
+            return _typed(claims), claims["exp"] + LEEWAY
         except jwt.ExpiredSignatureError as err:
             raise TokenExpired() from err
         except (jwt.InvalidTokenError, ValueError, OverflowError) as err:

@@ -5,13 +5,13 @@ The blueprint answers what was raised in Flask, ``api.web.asgi.errors`` what was
 
 from __future__ import annotations
 
-import json
 import logging
 import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import orjson
 from flask import Blueprint, Flask, Response, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -62,7 +62,7 @@ def shape(err: DomainError | None, *, request_id: str, stack: list[str] | None =
     }
     if stack:
         error["stack"] = stack
-    body = json.dumps({"status": "error", "error": error}, separators=(",", ":")).encode()
+    body = orjson.dumps({"status": "error", "error": error})
     return Failure(status, err.headers if err else {}, body)
 
 

@@ -16,6 +16,7 @@ from api.errors import TokenExpired, TokenInvalid
 from api.infra.tokens import CLAIMS, LEEWAY, LIFETIME, AccessTokens
 from tests.conftest import ORIGIN, SECRET
 from tests.infra.forgery import claims_of, encode, header_of, refused, sign
+from tests.waiting import until
 
 USER, SESSION = uuid4(), uuid4()
 OTHER_SECRET = "another signing key of 32 bytes or more"
@@ -239,3 +240,45 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_watch)
+
+
+class TestMemory:
+    """What was verified is not verified again, and counts no longer for it."""
+
+    def test_a_signature_is_looked_at_once(
+        self, tokens: AccessTokens, token: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = tokens.verify(token)
+        monkeypatch.setattr(tokens, "_keys", {})
+
+        assert tokens.verify(token) == first
+
+    def test_it_ends_with_the_token(self, tokens: AccessTokens, token: str) -> None:
+        nearly_over = claims_of(token) | {"exp": int(time.time()) - LEEWAY + 1}
+        ending = sign(header_of(token), nearly_over, SECRET)
+        tokens.verify(ending)
+
+        def is_over() -> bool:
+            try:
+                tokens.verify(ending)
+            except TokenExpired:
+                return True
+            return False
+
+        assert until(is_over)
+
+    def test_what_was_refused_is_refused_again(self, tokens: AccessTokens, token: str) -> None:
+        forged = sign(header_of(token), claims_of(token), OTHER_SECRET)
+
+        assert refused(tokens, forged)
+        assert refused(tokens, forged)
+
+    def test_it_is_bounded(
+        self, app: App, tokens: AccessTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("api.infra.tokens.MOST_KNOWN", 2)
+        with app.flask.app_context():
+            for _ in range(5):
+                tokens.verify(tokens.issue(USER, SESSION))
+
+        assert len(tokens._known) <= 2

@@ -6,6 +6,7 @@ It stands before the guard, so that nobody sends a body for an answer they canno
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +30,7 @@ class Accept:
         await self.app(scope, receive, send)
 
 
+@lru_cache(maxsize=256)
 def accepts(header: str, offers: tuple[str, ...]) -> bool:
     """Whether one of these media types may be answered. A header that is malformed counts as none."""
     found = parse_accept_header(header, MIMEAccept)

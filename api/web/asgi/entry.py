@@ -27,6 +27,8 @@ API_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+RawHeaders = list[tuple[bytes, bytes]]
+
 HSTS = "max-age=31536000; includeSubDomains"
 
 
@@ -35,9 +37,8 @@ class Entry:
         self.app = app
         self.lifespan = lifespan
         self.hops = settings.trusted_proxy_hops
-        self.headers = dict(API_HEADERS)
-        if settings.https:
-            self.headers["Strict-Transport-Security"] = HSTS
+        headers = API_HEADERS | ({"Strict-Transport-Security": HSTS} if settings.https else {})
+        self.headers = _raw(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -65,7 +66,7 @@ class _Answer:
     """Passes the answer on: adds the headers of every answer, leaves out a body nobody asked for."""
 
     def __init__(
-        self, send: Send, request: RequestContext, headers: dict[str, str], *, is_head: bool
+        self, send: Send, request: RequestContext, headers: RawHeaders, *, is_head: bool
     ) -> None:
         self._send = send
         self._request = request
@@ -77,19 +78,27 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(raw=list(message["headers"]))
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-            headers["X-Request-ID"] = self._request.request_id
-            headers["traceparent"] = self._request.span.traceparent
-            headers.update(_rate_headers(self._request.buckets))
-            _announce_the_end(headers, self._request.operation)
-            message = {**message, "headers": headers.raw}
+            message = {**message, "headers": self._with_ours(message["headers"])}
         elif message["type"] == "http.response.body":
             if self._is_head:
                 message = {**message, "body": b""}
             self.bytes += len(message.get("body", b""))
         await self._send(message)
+
+    def _with_ours(self, headers: RawHeaders) -> RawHeaders:
+        names = {name for name, _ in headers}
+        request = self._request
+        own = {"X-Request-ID": request.request_id, "traceparent": request.span.traceparent}
+        found = [
+            *headers,
+            *(line for line in self._headers if line[0] not in names),
+            *_raw(own | _rate_headers(request.buckets)),
+        ]
+        return _announcing_the_end(found, request.operation)
+
+
+def _raw(headers: dict[str, str]) -> RawHeaders:
+    return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _context(scope: Scope, headers: Headers, hops: int) -> RequestContext:
@@ -115,9 +124,12 @@ def _rate_headers(buckets: list[Bucket]) -> dict[str, str]:
     }
 
 
-def _announce_the_end(headers: MutableHeaders, operation: Operation | None) -> None:
+def _announcing_the_end(raw: RawHeaders, operation: Operation | None) -> RawHeaders:
     """A list may have links to its pages already, so this one comes beside them."""
-    if operation and operation.deprecation:
-        headers.update(operation.deprecation.headers())
-        place = f"/docs#/{operation.tag}/{operation.id}"
-        headers.append("Link", f'<{place}>; rel="deprecation"')
+    if operation is None or operation.deprecation is None:
+        return raw
+    headers = MutableHeaders(raw=raw)
+    headers.update(operation.deprecation.headers())
+    place = f"/docs#/{operation.tag}/{operation.id}"
+    headers.append("Link", f'<{place}>; rel="deprecation"')
+    return headers.raw

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -31,7 +31,6 @@ PATIENCE = 1.0
 LARGEST = 64 * 1024
 MOST = 8 * 1024 * 1024
 """Bytes of one answer, and of all."""
-ANY = b"*/*"
 
 RawHeaders = list[tuple[bytes, bytes]]
 Key = tuple[str, bytes]
@@ -46,7 +45,7 @@ OF_A_304 = frozenset([b"etag", b"cache-control", b"vary"])
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    accept: bytes
+    accept: str
     if_none_match: bytes | None
 
 
@@ -82,7 +81,7 @@ class Kept:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = context.operation()
         asked = plain(scope) if operation.policy.cache else None
-        if asked is None or not _is_acceptable(asked.accept, operation.offers):
+        if asked is None or not accepts(asked.accept, operation.offers):
             await self.app(scope, receive, send)
             return
         key = (scope["path"], scope["query_string"])
@@ -178,12 +177,7 @@ def plain(scope: Scope) -> Asked | None:
     found = dict(headers)
     if len(found) != len(headers) or not NOT_PLAIN.isdisjoint(found):
         return None
-    return Asked(found.get(b"accept", ANY), found.get(b"if-none-match"))
-
-
-@lru_cache(maxsize=256)
-def _is_acceptable(accept: bytes, offers: tuple[str, ...]) -> bool:
-    return accept == ANY or accepts(accept.decode("latin-1"), offers)
+    return Asked(found.get(b"accept", b"*/*").decode("latin-1"), found.get(b"if-none-match"))
 
 
 def _unconditional(scope: Scope) -> Scope:
