@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are othe
 SECONDS = size(5, 60)
 GOODPUT = size(0.5, 0.8)
 """Of the peak, that is to be kept; here other tests may want the processors."""
+ROUNDS = size(3, 1)
+"""Here those others begin and end at any moment, also between measuring the peak and what is left of it."""
 IN_TIME = size(3_000, 1_000)
 """Milliseconds for those who are served, but for one of a hundred."""
 AT_ONCE = size(1_500, 250)
@@ -68,8 +70,17 @@ def test_three_times_the_peak(make_yard: Makes, tmp_path: Path) -> None:
     yard = make_yard()
     file = tmp_path / "requests"
     file.write_text(json.dumps(requests(yard)))
-    peak = most(yard, file)
+    short = ["nothing was asked"]
+    rounds = 0
+    while short and rounds < ROUNDS:
+        short = _short(yard, file)
+        rounds += 1
+    assert not short
 
+
+def _short(yard: Yard, file: Path) -> list[str]:
+    """Wherein what is kept at three times the peak falls short."""
+    peak = most(yard, file)
     usual = load(yard, file, peak / 2, 5)
     found = load(yard, file, peak * 3, SECONDS)
     after = load(yard, file, peak / 2, 5)
@@ -81,7 +92,10 @@ def test_three_times_the_peak(make_yard: Makes, tmp_path: Path) -> None:
         f"the peak {usual['good_ms'][1]} ms before, {after['good_ms'][1]} ms within 5 s after",
     )
     assert found["statuses"].keys() <= {"200", "201", "503"}
-    assert found["good_per_second"] > GOODPUT * peak
-    assert found["good_ms"][1] < IN_TIME
-    assert found["refused_ms"][1] < AT_ONCE
     assert after["statuses"].keys() <= {"200", "201"}
+    bars = {
+        f"{found['good_per_second']} good ones/s": found["good_per_second"] > GOODPUT * peak,
+        f"good ones within {found['good_ms'][1]} ms": found["good_ms"][1] < IN_TIME,
+        f"refused within {found['refused_ms'][1]} ms": found["refused_ms"][1] < AT_ONCE,
+    }
+    return [name for name, is_met in bars.items() if not is_met]
