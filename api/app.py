@@ -136,7 +136,7 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
-    counter = Counter(flask, settings.redis_url, settings.web_concurrency)
+    counter = Counter(settings.redis_url, settings.web_concurrency)
     runtime = Runtime(
         settings=settings,
         contract=contract,

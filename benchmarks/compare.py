@@ -1,6 +1,6 @@
 """Madang and what one could pick instead: the same operations on the same rows, asked in turn.
 
-    ./scripts/bench compare [--posts 100000] [--rounds 5] [--seconds 5] [--only NAME]
+    ./scripts/bench compare [--posts 100000] [--rounds 5] [--seconds 5] [--only NAME] [--plot FILE]
 
 Answers are held against each other before anything is timed. In each round every server does every work once, each
 as often first as last, since the machine may have other things to do; a ratio is made of two figures of one round.
@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from api.commands.seed import PASSWORD
-from benchmarks import rivals, service, wrk
+from benchmarks import plot, rivals, service, wrk
 from benchmarks.cases import CONNECTIONS, POSTS, tokens
 from benchmarks.report import about, short
 from benchmarks.rivals import FASTAPI, FLOOR, MADANG, Rival
@@ -63,6 +63,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--only", help="works with this in their name")
+    parser.add_argument("--plot", type=Path, help="a picture, as SVG and PNG")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
     try:
@@ -78,6 +79,8 @@ def main() -> int:
         return 1
     if options.json:
         options.json.write_text(json.dumps(_plain(found), indent=1))
+    if options.plot:
+        plot.draw(found, options.plot)
     print("\n".join([*lines, "", *_table(works, found)]))
     return 0
 

@@ -34,7 +34,9 @@ class Filter:
 def newest(session: Session, wanted: Filter, window: Window) -> Part[AuditLog]:
     statement = wanted.narrow(select(AuditLog))
     order = Order((AuditLog.created_at, AuditLog.id))
-    part = order.fetch(session, statement, window, joinedload(AuditLog.actor))
+    part = order.fetch(
+        session, statement, window, lambda shown: shown.options(joinedload(AuditLog.actor))
+    )
     return counted(session, part, statement, window)
 
 

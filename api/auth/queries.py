@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from sqlalchemy import case, delete, extract, func, select
+from sqlalchemy import Table, bindparam, case, delete, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -36,30 +36,40 @@ class Presented(NamedTuple):
     """The session was refreshed within ``REFRESH_GRACE``."""
 
 
+# Put together once: every login needs them.
+_FAILURES, _SESSIONS = (cast(Table, model.__table__) for model in (LoginFailure, LoginSession))
+_failures, _started = _FAILURES.c.failures, _FAILURES.c.window_started_at
+_over = _started <= func.now() - WINDOW
+_COUNT = (
+    insert(_FAILURES)
+    .values(account_hash=bindparam("account"), failures=1)
+    .on_conflict_do_update(
+        index_elements=[_FAILURES.c.account_hash],
+        set_={
+            "failures": case((_over, 1), else_=_failures + 1),
+            "window_started_at": case((_over, func.now()), else_=_started),
+        },
+    )
+    .returning(_failures, extract("epoch", _started + WINDOW - func.now()))
+)
+_FORGET = delete(_FAILURES).where(_FAILURES.c.account_hash == bindparam("account"))
+_CLEAN = delete(_SESSIONS).where(
+    _SESSIONS.c.user_id == bindparam("person"), ~LoginSession.is_alive()
+)
+
+
 def count_attempt(session: Session, account: str) -> Attempt:
     """Count a login under this account name before its password is looked at.
 
     The row stays locked until the transaction ends, so attempts at one account go one by one, and
     many at once guess no more often than one after the other.
     """
-    over = LoginFailure.window_started_at <= func.now() - WINDOW
-    statement = insert(LoginFailure).values(account_hash=_hash(account), failures=1)
-    upsert = statement.on_conflict_do_update(
-        index_elements=[LoginFailure.account_hash],
-        set_={
-            "failures": case((over, 1), else_=LoginFailure.failures + 1),
-            "window_started_at": case((over, func.now()), else_=LoginFailure.window_started_at),
-        },
-    ).returning(
-        LoginFailure.failures,
-        extract("epoch", LoginFailure.window_started_at + WINDOW - func.now()),
-    )
-    number, wait = session.execute(upsert).one()
+    number, wait = session.execute(_COUNT, {"account": _hash(account)}).one()
     return Attempt(number, float(wait))
 
 
 def forget_attempts(session: Session, account: str) -> None:
-    session.execute(delete(LoginFailure).where(LoginFailure.account_hash == _hash(account)))
+    session.execute(_FORGET, {"account": _hash(account)})
 
 
 def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
@@ -76,8 +86,7 @@ def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
 
 def clean_sessions(session: Session, user: User) -> None:
     """Remove this person's sessions that nothing can bring back to life."""
-    dead = delete(LoginSession).where(LoginSession.user_id == user.id, ~LoginSession.is_alive())
-    session.execute(dead.execution_options(synchronize_session=False))
+    session.execute(_CLEAN, {"person": user.id})
 
 
 def clean_everyones_sessions(session: Session, most: int) -> int:

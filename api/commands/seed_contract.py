@@ -142,7 +142,7 @@ def _join(session: Session, name: str, person: Somebody) -> None:
     user.bio = person.bio
     user.status = "blocked" if name == "blocked" else "active"
     session.flush()
-    _place(session, user, id=person.id, created_at=JOINED, updated_at=person.updated_at)
+    _place(session, User, user.id, id=person.id, created_at=JOINED, updated_at=person.updated_at)
     secret = key_of(name)
     key = ApiKey(
         user_id=person.id,
@@ -156,7 +156,7 @@ def _join(session: Session, name: str, person: Somebody) -> None:
     session.flush()
     if name == "member":
         at, last = "2026-01-05T11:00:00.000000Z", "2026-01-06T02:00:00.000000Z"
-        _place(session, key, id=KEY, created_at=at, last_used_at=last)
+        _place(session, ApiKey, key.id, id=KEY, created_at=at, last_used_at=last)
 
 
 def _write(session: Session) -> None:
@@ -165,22 +165,24 @@ def _write(session: Session) -> None:
         is_published = post_id != DRAFT
         post = posts.create(session, author, title=title, body=body, is_published=is_published)
         published = {"published_at": at} if is_published else {}
-        _place(session, post, id=post_id, created_at=at, updated_at=at, **published)
+        _place(session, Post, post.id, id=post_id, created_at=at, updated_at=at, **published)
     for comment_id, at, words in COMMENTS:
         comment = comments.create(session, acting(PEOPLE["stranger"].id), post_id=POST, body=words)
         nobody = {"author_id": None} if comment_id == COMMENT_OF_NOBODY else {}
-        _place(session, comment, id=comment_id, created_at=at, updated_at=at, **nobody)
+        _place(session, Comment, comment.id, id=comment_id, created_at=at, updated_at=at, **nobody)
 
 
-def _place(session: Session, row: User | Post | Comment | ApiKey, **values: Any) -> None:
+Placed = User | Post | Comment | ApiKey
+
+
+def _place(session: Session, kind: type[Placed], row: UUID, /, **values: Any) -> None:
     """Where the contract says it is, and when."""
-    kind = type(row)
     values = {
         name: datetime.fromisoformat(value) if name.endswith("_at") else value
         for name, value in values.items()
     }
     if "version" in kind.__table__.c:  # else it would move
         values["version"] = kind.__table__.c.version
-    statement = update(kind).where(kind.id == row.id).values(values)
+    statement = update(kind).where(kind.id == row).values(values)
     session.execute(statement.execution_options(synchronize_session=False))
     session.expunge_all()

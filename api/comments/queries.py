@@ -33,4 +33,6 @@ def of_post(session: Session, post_id: UUID, window: Window) -> Part[Comment]:
     """Oldest first."""
     order = Order((Comment.created_at, Comment.id), descending=False)
     statement = select(Comment).where(Comment.post_id == post_id)
-    return order.fetch(session, statement, window, joinedload(Comment.author))
+    return order.fetch(
+        session, statement, window, lambda shown: shown.options(joinedload(Comment.author))
+    )

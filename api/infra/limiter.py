@@ -54,11 +54,13 @@ MOST_TALLIES = 10_000
 
 @dataclass(slots=True)
 class Tally:
-    """How a bucket stood when Redis was asked, and the hits that were noted since."""
+    """How a bucket stood when Redis was asked, and the hits that it has not said to have counted."""
 
     hit: Hit
     count: Count
     noted: int = 0
+    told: int = 0
+    """What Redis is being told at this moment."""
 
 
 class Counter:
@@ -68,10 +70,11 @@ class Counter:
     the number of processes, at least 1.
     """
 
-    def __init__(self, app: Flask, redis_url: str, processes: int) -> None:
+    def __init__(self, redis_url: str, processes: int) -> None:
         self._limiter = Limiter(
             key_func=lambda: "",
-            app=app,
+            # Not ours, where it would look before each request for limits that it was never told of.
+            app=Flask("limits"),
             storage_uri=redis_url,
             storage_options=redis.options(),
             strategy="fixed-window",
@@ -132,10 +135,13 @@ class Counter:
         )
         with self._lock:
             if len(self._tallies) >= MOST_TALLIES:
-                self._tallies = {known: each for known, each in self._tallies.items() if each.noted}
-            for place, hit, count in zip(places, hits, counts, strict=True):
+                self._tallies = {
+                    known: each for known, each in self._tallies.items() if each.noted or each.told
+                }
+            for place, hit, cost, count in zip(places, hits, costs, counts, strict=True):
                 # What was noted meanwhile stays.
-                self._tallies.setdefault(place, Tally(hit, count)).count = count
+                tally = self._tallies.setdefault(place, Tally(hit, count))
+                tally.count, tally.told = count, max(0, tally.told - (cost - more))
         return counts
 
     def _taken(self, place: str) -> int:
@@ -143,7 +149,10 @@ class Counter:
         if (tally := self._tallies.get(place)) is None:
             return 0
         noted, tally.noted = tally.noted, 0
-        return noted if tally.count.resets_at > time.time() else 0
+        if tally.count.resets_at <= time.time():
+            return 0
+        tally.told += noted
+        return noted
 
     def _tell_all(self) -> None:
         with self._lock:
@@ -177,7 +186,7 @@ class Counter:
 
 def _noted(tally: Tally) -> Count:
     tally.noted += 1
-    left = tally.count.remaining - tally.noted
+    left = tally.count.remaining - tally.noted - tally.told
     return Count(left >= 0, max(0, left), tally.count.resets_at)
 
 

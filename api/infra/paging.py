@@ -6,14 +6,13 @@ come and go (keyset pagination).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
-from sqlalchemy.sql.base import ExecutableOption
 
 T = TypeVar("T")
 R = TypeVar("R", bound=tuple[object, ...])
@@ -48,6 +47,10 @@ class Part(Generic[T]):
     """How many there are in all; none in a walk, or where there are too many to count."""
 
 
+def _as_it_is(statement: Select[R]) -> Select[R]:
+    return statement
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """By these columns; the last one alone is unique."""
@@ -60,16 +63,16 @@ class Order:
         session: Session,
         statement: Select[tuple[T]],
         window: Window,
-        *loading: ExecutableOption,
+        show: Callable[[Select[tuple[T]]], Select[tuple[T]]] = _as_it_is,
     ) -> Part[T]:
-        """One row more than wanted tells whether more follow. *loading*: what comes with each."""
+        """One row more than wanted tells whether more follow. *show*: what is read of each, once it is found."""
         if window.offset:
             # What is passed over is counted off in the index, and only what is wanted is read.
             key = self.columns[-1]
             passed = self.directed(statement.with_only_columns(key)).offset(window.offset)
             statement = statement.where(key.in_(passed.limit(window.size + 1)))
         statement = self.behind(statement, window)
-        more = self.directed(statement.options(*loading)).limit(window.size + 1)
+        more = self.directed(show(statement)).limit(window.size + 1)
         rows = session.execute(more.add_columns(*self.columns)).all()
         wanted = rows[: window.size]
         end = tuple(wanted[-1][1:]) if len(rows) > window.size else None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, not_, or_
+from sqlalchemy import ColumnElement, and_, bindparam, not_, or_
 
 from api.infra.actor import Actor
 from api.models import Post
 
+VISIBLE: ColumnElement[bool] = or_(Post.is_published, Post.author_id == bindparam("reader"))
+"""Published, or a draft of one's own; part of the query, so that nothing else is ever fetched."""
+
 
 def visible_to(actor: Actor) -> ColumnElement[bool]:
-    """Published, or a draft of one's own; part of the query, so that nothing else is ever fetched."""
-    return or_(Post.is_published, Post.author_id == actor.user_id)
+    """``VISIBLE``, for this reader."""
+    return VISIBLE.params(reader=actor.user_id)
 
 
 def is_listed(actor: Actor, *, is_published: bool) -> ColumnElement[bool]:

@@ -21,6 +21,7 @@ from api.infra.versions import Seen
 from api.models import Post, User
 from api.models.post import AUTHOR
 from api.posts import policy, queries
+from api.posts.queries import Shown
 from api.posts.search import parse
 
 
@@ -43,7 +44,7 @@ def listed(
     is_published: bool = True,
     q: str | None = None,
     **narrow: Any,
-) -> Part[Post]:
+) -> Part[Shown]:
     """Published posts, or the caller's drafts.
 
     *sort*: ``published_at`` or ``created_at``, with ``-`` in front for the newest first, or
@@ -80,9 +81,9 @@ def _total(session: Session, wanted: queries.Filter, is_published: bool) -> int 
     return queries.count_some(session, wanted)
 
 
-def get(session: Session, actor: Actor, *, post_id: UUID) -> Post:
+def get(session: Session, actor: Actor, *, post_id: UUID) -> Shown:
     """Raises ``PostNotFound``."""
-    post = queries.by_id(session, post_id, policy.visible_to(actor))
+    post = queries.by_id(session, post_id, policy.VISIBLE, actor.user_id)
     if post is None:
         raise PostNotFound()
     return post
@@ -90,25 +91,17 @@ def get(session: Session, actor: Actor, *, post_id: UUID) -> Post:
 
 def create(
     session: Session, actor: Actor, *, title: str, body: str, is_published: bool = False
-) -> Post:
+) -> Shown:
     """A draft unless *is_published*."""
-    post = Post(
-        author_id=actor.person,
-        title=title,
-        body=body,
-        is_published=is_published,
-        published_at=func.now() if is_published else None,
-    )
-    session.add(post)
     try:
-        session.flush()
+        post = queries.add(session, actor.person, title=title, body=body, is_published=is_published)
     except IntegrityError as err:
         if db_errors.violated(err) == AUTHOR:  # who wrote it was deleted in this very moment
             raise TokenInvalid() from err
         raise
     if is_published:
         _count(session, actor.person, 1)
-    return get(session, actor, post_id=post.id)
+    return post
 
 
 def update(
@@ -118,7 +111,7 @@ def update(
     post_id: UUID,
     changes: Mapping[str, Any],
     seen: Seen = None,
-) -> Post:
+) -> Shown:
     """Set ``title``, ``body`` or ``is_published``; turning the last one true sets ``published_at``.
 
     Raises ``PostNotFound``, ``Forbidden`` for a post of somebody else, or ``PreconditionFailed``.

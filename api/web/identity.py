@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, true, update
+from sqlalchemy import Select, bindparam, func, select, true, update
 from sqlalchemy.orm import Session
 
 from api.errors import Forbidden, KeyInvalid, TokenInvalid, Unauthorized
@@ -95,6 +95,24 @@ def _found(session: Session, claims: AccessClaims, runtime: Runtime, *, hold: bo
     return role
 
 
+# Put together once: each request that is logged in needs them.
+_HOLD = (
+    select(LoginSession.id)
+    .where(LoginSession.id == bindparam("login"))
+    .with_for_update(key_share=True)
+)
+_ROLE = (
+    select(User.role)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.id == bindparam("login"),
+        LoginSession.is_alive(),
+        User.id == bindparam("person"),
+        User.status == "active",
+    )
+)
+
+
 def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
     """The session row is the authority, also when Redis is empty. *hold*: it stays as it is.
 
@@ -102,18 +120,8 @@ def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
     own, since the one that waited for a lock still sees everything else as it was before.
     """
     if hold:
-        lock = select(LoginSession.id).where(LoginSession.id == claims.session_id)
-        session.execute(lock.with_for_update(key_share=True))
-    role = session.scalar(
-        select(User.role)
-        .join(LoginSession, LoginSession.user_id == User.id)
-        .where(
-            LoginSession.id == claims.session_id,
-            LoginSession.is_alive(),
-            User.id == claims.user_id,
-            User.status == "active",
-        )
-    )
+        session.execute(_HOLD, {"login": claims.session_id})
+    role = session.scalar(_ROLE, {"login": claims.session_id, "person": claims.user_id})
     if role is None:
         raise TokenInvalid()
     return cast(Role, role)

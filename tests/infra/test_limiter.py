@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from flask import Flask
 from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from redis import Redis
 from starlette.testclient import TestClient
@@ -15,7 +14,7 @@ from starlette.testclient import TestClient
 from api.infra import limiter
 from api.infra.limiter import Counter
 from api.infra.redis import REST
-from tests.infra.link import Link, closed_port, link, silence
+from tests.infra.link import Link, SlowLink, closed_port, link, silence
 from tests.waiting import until
 from tests.web.apps import serving
 
@@ -33,7 +32,7 @@ made: list[Counter] = []
 
 
 def counter(url: str, processes: int = 2) -> Counter:
-    made.append(Counter(Flask(__name__), url, processes))
+    made.append(Counter(url, processes))
     return made[-1]
 
 
@@ -154,6 +153,26 @@ class TestNoted:
         one.note([(TEN, "ada")])
 
         until(lambda: two.look(TEN, "ada").remaining == 8)
+
+    def test_while_they_are_told_they_are_not_forgotten(
+        self, environment: dict[str, str], wire: Link
+    ) -> None:
+        address = urlsplit(environment["REDIS_URL"])
+        slow = SlowLink(address.hostname or "", address.port or 6379)
+        one = counter(url(environment, slow.port))
+        one.hit([(TEN, "ada")])
+        slow.delay = 0.5
+        left = [found[0].remaining for _ in range(3) if (found := one.note([(TEN, "ada")]))]
+        tally = one._tallies[TEN.key_for("ada")]
+        until(lambda: tally.noted == 0)  # Redis has not answered yet
+
+        noted = one.note([(TEN, "ada")])
+        slow.delay = 0.0
+        until(lambda: tally.noted == tally.told == 0)
+        slow.cut()
+        assert noted
+        assert [*left, noted[0].remaining] == [8, 7, 6, 5]
+        assert counter(environment["REDIS_URL"]).hit([(TEN, "ada")])[0].remaining == 4
 
     def test_beyond_the_limit_they_are_refused(
         self, environment: dict[str, str], wire: Link
