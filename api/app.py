@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 from connexion import FlaskApp
 from connexion.middleware.context import ContextMiddleware
 from connexion.middleware.request_validation import RequestValidationMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from flask import Flask
-from flask_migrate import Migrate
 from sqlalchemy.engine import make_url
 from starlette.types import ASGIApp, Message
 
@@ -52,7 +50,6 @@ from api.web.policy import PolicyResolver
 from api.web.runtime import Runtime
 from api.web.validation import Schemas, validator_map
 
-MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 THREADS = 10
 """In which Flask runs in each process; no more database connections are ever needed."""
 
@@ -133,7 +130,6 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     with flask.app_context():
         db_metrics.watch(db.engine, THREADS)
         Breaker().watch(db.engine, Password(settings.database_url, settings.database_url_file))
-    Migrate(flask, db, directory=str(MIGRATIONS))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
     counter = Counter(settings.redis_url, settings.web_concurrency)

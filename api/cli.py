@@ -14,7 +14,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 
 from api.app import create_app
-from api.commands import add_person, rotate_secret
+from api.commands import add_person, migrations, rotate_secret
 from api.commands.clean_up import clean_up as run_clean_up
 from api.commands.release import release as run_release
 from api.commands.seed import seed as seed_demo
@@ -28,9 +28,11 @@ from api.web.runtime import runtime
 
 def _flask() -> Flask:
     try:
-        return create_app(Settings.from_env(os.environ)).flask
+        flask = create_app(Settings.from_env(os.environ)).flask
     except Misconfigured as err:
         sys.exit(f"madang cannot start:\n{err}")
+    migrations.attach(flask)
+    return flask
 
 
 main = FlaskGroup(

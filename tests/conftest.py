@@ -17,6 +17,7 @@ from sqlalchemy.orm import ORMExecuteState
 from starlette.testclient import TestClient
 
 from api.app import App, create_app
+from api.commands import migrations
 from api.config import Settings
 from api.infra.db import READS, RequestSession
 from api.models import User
@@ -75,6 +76,7 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def app(environment: dict[str, str]) -> App:
     app = create_app(Settings.from_env(environment))
+    migrations.attach(app.flask)
     with app.flask.app_context():
         upgrade()
     return app

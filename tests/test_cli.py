@@ -14,8 +14,9 @@ from alembic.script import ScriptDirectory
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from api.app import MIGRATIONS, App
+from api.app import App
 from api.cli import main
+from api.commands.migrations import MIGRATIONS
 from api.config import Settings
 from api.infra import logging as our_logging
 from api.infra.db import db

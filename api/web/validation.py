@@ -167,9 +167,34 @@ def validator_map(schemas: Schemas) -> dict[str, Any]:
 
 
 def _compile(schema: Json, components: Json) -> Draft4Validator:
+    plain = _without_nullable(schema)
     return Draft4Validator(
-        {"allOf": [_without_nullable(schema)], "components": components}, validate_formats=True
+        {"allOf": [plain], "components": _referred(plain, components)}, validate_formats=True
     )
+
+
+def _referred(schema: Json, components: Json) -> Json:
+    """Only what the schema names, and what that names: each validator keeps a copy of all that it is given."""
+    found: dict[str, Json] = {}
+    waiting = [schema]
+    while waiting:
+        for kind, name in _references(waiting.pop()):
+            if name not in (known := found.setdefault(kind, {})):
+                known[name] = components[kind][name]
+                waiting.append(known[name])
+    return found
+
+
+def _references(node: Any) -> Iterator[tuple[str, str]]:
+    """Kind and name of every component that is named in it."""
+    if isinstance(node, dict):
+        if isinstance(reference := node.get("$ref"), str):
+            kind, name = reference.removeprefix("#/components/").split("/")
+            yield kind, name
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from _references(child)
 
 
 def _without_nullable(node: Any) -> Any:

@@ -52,10 +52,10 @@ RELEASE = """
 import sys
 from pathlib import Path
 
-import api.app
-
-api.app.MIGRATIONS = Path(sys.argv[1])
 from api.cli import main
+from api.commands import migrations
+
+migrations.MIGRATIONS = Path(sys.argv[1])
 
 main(["release"])
 """
