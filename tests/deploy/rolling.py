@@ -83,12 +83,13 @@ class Caller(Thread):
         try:
             connection.request(method, path, body or None, self.headers)
             answer = connection.getresponse()
-            answer.read()
+            said = answer.read()
         except (OSError, HTTPException) as fault:
             connection.close()
             self.answers[f"{method} {type(fault).__name__}"] += 1
             return ""
-        self.answers[f"{method} {answer.status}"] += 1
+        code = f" {json.loads(said)['error']['code']}" if answer.status >= 400 else ""
+        self.answers[f"{method} {answer.status}{code}"] += 1
         self.times.append(time.monotonic() - began)
         return answer.headers.get("Location", "")
 

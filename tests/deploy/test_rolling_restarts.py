@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests import nginx
-from tests.deploy.rolling import Host, answers, callers
+from tests.deploy.rolling import CALLERS, Host, answers, callers
 from tests.people import People
 from tests.size import note, size
 
@@ -37,10 +37,11 @@ def hosts(environment: dict[str, str], people: People, tmp_path: Path) -> Iterat
 def test_restarts_in_turn_lose_no_request(
     hosts: list[Host], people: People, tmp_path: Path
 ) -> None:
-    person = people("ada")
+    # One person each: what one writes is written one after the other.
+    everybody = [people(f"person{number}").auth for number in range(CALLERS)]
     urls = [host.server.url for host in hosts]
     with nginx.in_front_of(*urls, home=tmp_path) as url:
-        with callers(url, [person.auth]) as crowd:
+        with callers(url, everybody) as crowd:
             for _, host in zip(range(RESTARTS), cycle(hosts), strict=False):
                 host.restart()
             while answers(crowd).total() < REQUESTS:
