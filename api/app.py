@@ -132,12 +132,14 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
         Breaker().watch(db.engine, Password(settings.database_url, settings.database_url_file))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
-    counter = Counter(settings.redis_url, settings.web_concurrency)
+    client = redis.connect(settings.redis_url)
+    breaker = redis.Breaker(client.ping)
+    counter = Counter(settings.redis_url, settings.web_concurrency, breaker)
     runtime = Runtime(
         settings=settings,
         contract=contract,
         tokens=AccessTokens(flask, settings),
-        denied=DenyList(redis.connect(settings.redis_url), LIFETIME + LEEWAY),
+        denied=DenyList(client, LIFETIME + LEEWAY, breaker),
         recent=Recent(),
         cursors=Cursors(settings.signing_keys),
         limits=Limits(contract.rate_limits, counter, settings.rate_limit_scale),

@@ -19,7 +19,7 @@ _exporters: list[subprocess.Popen[bytes]] = []
 if _settings.metrics_port:
     metrics_server.prepare()
 
-worker_class = "api.web.asgi.drain.Worker"
+worker_class = "api.web.asgi.worker.Worker"
 bind = f"{_host}:{_settings.port}"
 workers = _settings.web_concurrency
 preload_app = False

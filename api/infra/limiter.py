@@ -44,6 +44,7 @@ end
 return found
 """
 """What the strategy does in three trips for each: count, and tell the sums and the seconds that are left."""
+USE = "limits"
 LATE = 0.1
 """Seconds after which Redis is told of hits that were only noted."""
 AT_ONCE = 500
@@ -70,7 +71,7 @@ class Counter:
     the number of processes, at least 1.
     """
 
-    def __init__(self, redis_url: str, processes: int) -> None:
+    def __init__(self, redis_url: str, processes: int, breaker: Breaker) -> None:
         self._limiter = Limiter(
             key_func=lambda: "",
             # Not ours, where it would look before each request for limits that it was never told of.
@@ -84,7 +85,7 @@ class Counter:
         self._count = self._storage.get_connection().register_script(COUNT.encode())
         self._local = FixedWindowRateLimiter(MemoryStorage())
         self._processes = processes
-        self._breaker = Breaker("limits", redis.connect(redis_url).ping)
+        self._breaker = breaker
         self._tallies: dict[str, Tally] = {}
         """By the key in Redis."""
         self._lock = Lock()
@@ -116,6 +117,7 @@ class Counter:
         if tally and tally.noted:
             return self._tell([(item, key)], 0)[0]
         return self._breaker.call(
+            USE,
             lambda: _look(self._limiter.limiter, item, key),
             lambda: _look(self._local, *self._share((item, key))),
         )
@@ -131,7 +133,7 @@ class Counter:
         with self._lock:
             costs = [more + self._taken(place) for place in places]
         counts = self._breaker.call(
-            lambda: self._hit(hits, places, costs), lambda: self._hit_here(hits, costs)
+            USE, lambda: self._hit(hits, places, costs), lambda: self._hit_here(hits, costs)
         )
         with self._lock:
             if len(self._tallies) >= MOST_TALLIES:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections.abc import Iterable, Iterator
 from queue import SimpleQueue
+from select import PIPE_BUF
 from threading import Thread
 
 from api.infra.logging import RequestFields
@@ -12,6 +15,10 @@ from api.infra.metrics import LOG_LINES_LOST
 
 MOST = 10_000
 """Lines that may wait, some 10 MB. What comes on top of them is lost, and counted."""
+GATHERING = 0.005
+"""Seconds: a thread that wakes for each line takes more from the others than the line."""
+AT_ONCE = 100
+"""Lines that it takes out of the queue."""
 PATIENCE = 2.0
 """Seconds for the last lines when the process ends."""
 
@@ -42,13 +49,40 @@ class Queued(logging.Handler):
         super().close()
 
     def _write(self) -> None:
-        while (record := self._records.get()) is not None:
+        records: list[logging.LogRecord | None] = []
+        while None not in records:
+            records = [self._records.get()]
+            time.sleep(GATHERING)
+            records += [self._records.get() for _ in range(min(self._records.qsize(), AT_ONCE))]
+            for lines in _in_pieces(self._lines(records)):
+                try:
+                    _write_out(self._target, b"".join(lines))
+                except OSError:  # a full disk, a reader that is gone: the service goes on
+                    LOG_LINES_LOST.inc(len(lines))
+
+    def _lines(self, records: list[logging.LogRecord | None]) -> Iterator[bytes]:
+        for record in filter(None, records):
             try:
-                line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
-                while line:
-                    line = line[os.write(self._target, line) :]
-            except Exception:  # a full disk, a reader that is gone: the service goes on
+                yield f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
+            except Exception:  # what somebody logged cannot be told as text
                 LOG_LINES_LOST.inc()
+
+
+def _in_pieces(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """As many at once as a pipe takes without those of other processes in between."""
+    piece: list[bytes] = []
+    for line in lines:
+        if piece and sum(map(len, piece)) + len(line) > PIPE_BUF:
+            yield piece
+            piece = []
+        piece.append(line)
+    if piece:
+        yield piece
+
+
+def _write_out(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
 
 
 def begin() -> None:

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any
 
+import orjson
 from pythonjsonlogger.json import JsonFormatter
 
 from api.config import Settings
@@ -65,6 +66,15 @@ class Json(JsonFormatter):
             err = err.__cause__ or (None if err.__suppress_context__ else err.__context__)
         return "\n\nled to\n\n".join(reversed(parts))
 
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        """ASCII only, so that no line or terminal can be broken from inside."""
+        try:
+            line = orjson.dumps(log_data).decode()
+        except TypeError:  # what JSON has no type for, or half a character
+            return super().jsonify_log_record(log_data)
+        is_clean = line.isascii() and line.isprintable()
+        return line if is_clean else super().jsonify_log_record(log_data)
+
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         return {
             name: value if name in OURS else _without_secrets(value)
@@ -110,7 +120,7 @@ def configuration(settings: Settings, *, waits: bool = True) -> dict[str, Any]:
                 "fmt": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "name": "logger"},
                 "timestamp": True,
-                "json_ensure_ascii": True,  # no line or terminal can be broken from inside
+                "json_ensure_ascii": True,
                 "static_fields": {
                     "service": "madang",
                     "env": settings.environment,

@@ -23,13 +23,22 @@ _SECRETS = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+_SIGNS = ("=", ":", "@", "bearer", "basic", "eyj", PREFIX.lower())
+"""One of these is in whatever the expression finds; looking for them first costs a tenth."""
+
 
 def masked(text: str) -> str:
     """Without passwords, tokens, cookies, keys and e-mail addresses, as far as they look like such.
 
     A net below the rule that nothing of what a client sent is written but method, address and user agent.
     """
+    if text.isascii() and not _has_sign(text.lower()):
+        return text
     return _SECRETS.sub(_cover, text)
+
+
+def _has_sign(folded: str) -> bool:
+    return any(sign in folded for sign in _SIGNS)
 
 
 def _cover(found: re.Match[str]) -> str:

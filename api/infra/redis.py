@@ -36,32 +36,32 @@ def connect(url: str) -> Redis:
 
 
 class Breaker:
-    """Calls Redis, or its substitute while Redis rests after a failure.
+    """Calls Redis, or a substitute while Redis rests after a failure, whichever call it was that failed.
 
     Whether it is back is found out by a thread: no caller waits for a hung server but those who found it so.
     """
 
-    def __init__(self, use: str, ping: Callable[[], object]) -> None:
-        self.use = use
+    def __init__(self, ping: Callable[[], object]) -> None:
         self._ping = ping
         self._lock = Lock()
         self._seeker: Thread | None = None
 
-    def call(self, redis: Callable[[], T], substitute: Callable[[], T]) -> T:
+    def call(self, use: str, redis: Callable[[], T], substitute: Callable[[], T]) -> T:
+        """*use*: what for, as the metric and the log name it."""
         if self._seeker is not None:
             return substitute()
         try:
             return redis()
         except (RedisError, OSError) as err:
-            REDIS_FAILURES.labels(self.use).inc()
-            log.warning("redis failed: %s (%s)", self.use, type(err).__name__)
+            REDIS_FAILURES.labels(use).inc()
+            log.warning("redis failed: %s (%s)", use, type(err).__name__)
             self._rest()
             return substitute()
 
     def _rest(self) -> None:
         with self._lock:
             if self._seeker is None:
-                self._seeker = Thread(target=self._seek, name=f"redis-{self.use}", daemon=True)
+                self._seeker = Thread(target=self._seek, name="redis", daemon=True)
                 self._seeker.start()
 
     def _seek(self) -> None:

@@ -89,9 +89,11 @@ class Heard:
         return dict(found)
 
     def outcomes(self, kind: str, after: float = 0.0) -> set[tuple[int, str]]:
-        """Of those who asked when so many seconds were over."""
-        answers = [each for each in self.by_kind[kind] if each.began >= self._began + after]
-        return {(answer.status, answer.code) for answer in answers}
+        return {(answer.status, answer.code) for answer in self.asked(kind, after)}
+
+    def asked(self, kind: str, after: float) -> list[Answer]:
+        """Those who asked when so many seconds were over."""
+        return [each for each in self.by_kind[kind] if each.began >= self._began + after]
 
     @property
     def slowest(self) -> float:

@@ -8,13 +8,15 @@ as soon as they are answered.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
+import selectors
+import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 from statistics import quantiles
@@ -22,87 +24,99 @@ from typing import Any
 from urllib.parse import urlsplit
 
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+LARGEST = 64 * 1024
 AT_ONCE = 32
+TICK = 0.002
+"""Seconds: whoever comes within the same one asks together, since waiting for each costs more than asking."""
 
 
-class Caller(asyncio.Protocol):
+class Caller:
     """One connection: asks one thing at a time."""
 
-    transport: asyncio.Transport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
-        self._answer: asyncio.Future[int] | None = None
+    def __init__(self, place: tuple[str, int]) -> None:
+        self.socket = socket.create_connection(place, 10)
+        self.is_waiting = False
+        self.came = 0.0
         self._data = b""
 
-    def ask(self, request: bytes) -> asyncio.Future[int]:
-        """The status; 0 when the connection broke."""
-        self._answer = asyncio.get_running_loop().create_future()
-        self._data = b""
-        self.transport.write(request)
-        if self.transport.is_closing():
-            self._done(0)
-        return self._answer
+    def ask(self, request: bytes, came: float) -> None:
+        self.is_waiting, self.came, self._data = True, came, b""
+        with suppress(OSError):  # which is heard of as well
+            self.socket.sendall(request)
 
-    def data_received(self, data: bytes) -> None:
+    def hear(self) -> int | None:
+        """The status; None before all of the answer is there, 0 when the connection broke."""
+        try:
+            data = self.socket.recv(LARGEST)
+        except OSError:
+            data = b""
+        if not data:
+            return 0
         self._data += data
         head, end, body = self._data.partition(b"\r\n\r\n")
-        if not end:
-            return
         length = LENGTH.search(head + b"\r\n")
-        if length is None or len(body) >= int(length[1]):
-            self._done(int(head[9:12]))
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._done(0)
-
-    def _done(self, status: int) -> None:
-        if self._answer and not self._answer.done():
-            self._answer.set_result(status)
+        if not end or (length and len(body) < int(length[1])):
+            return None
+        return int(head[9:12])
 
 
 class Load:
+    """Costs as little as can be, since the service has the same processors: one thread, and no event loop."""
+
     def __init__(self, url: str, requests: Iterator[bytes]) -> None:
-        self.place = urlsplit(url)
+        parts = urlsplit(url)
+        self.place = (parts.hostname or "", parts.port or 80)
         self.requests = requests
         self.idle: list[Caller] = []
         self.answers: list[tuple[float, int, float]] = []
-        """When it came, the status, how long it took."""
+        """When it came, the status (0: the connection broke), how long it took."""
+        self._waiting = 0
+        self._selector = selectors.DefaultSelector()
 
-    async def one(self, came: float) -> None:
-        caller = self.idle.pop() if self.idle else None
-        try:
-            if caller is None or caller.transport.is_closing():
-                _, caller = await asyncio.get_running_loop().create_connection(
-                    Caller, self.place.hostname or "", self.place.port or 80
-                )
-            status = await caller.ask(next(self.requests))
-        except OSError:
-            status = 0
-        self.answers.append((came, status, time.monotonic() - came))
-        if status and caller:
-            self.idle.append(caller)
-
-    async def open(self, rate: float, seconds: float) -> None:
+    def open(self, rate: float, seconds: float) -> None:
         began = time.monotonic()
-        tasks: set[asyncio.Task[None]] = set()
         for number in range(int(rate * seconds)):
             came = began + number / rate
-            if (early := came - time.monotonic()) > 0:
-                await asyncio.sleep(early)
-            task = asyncio.create_task(self.one(came))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
+            while (early := came - time.monotonic()) > 0:
+                self._hear(max(early, TICK))
+            self._ask(came)
+        while self._waiting:
+            self._hear(None)
 
-    async def closed(self, seconds: float) -> None:
+    def closed(self, seconds: float) -> None:
         end = time.monotonic() + seconds
+        while (now := time.monotonic()) < end:
+            for _ in range(AT_ONCE - self._waiting):
+                self._ask(now)
+            self._hear(None)
+        while self._waiting:
+            self._hear(None)
 
-        async def again() -> None:
-            while (now := time.monotonic()) < end:
-                await self.one(now)
+    def _ask(self, came: float) -> None:
+        self._waiting += 1
+        if not self.idle:
+            caller = Caller(self.place)
+            self._selector.register(caller.socket, selectors.EVENT_READ, caller)
+            self.idle.append(caller)
+        self.idle.pop().ask(next(self.requests), came)
 
-        await asyncio.gather(*(again() for _ in range(AT_ONCE)))
+    def _hear(self, patience: float | None) -> None:
+        for key, _ in self._selector.select(patience):
+            caller: Caller = key.data
+            status = caller.hear()
+            if status is None:
+                continue
+            if caller.is_waiting:
+                self.answers.append((caller.came, status, time.monotonic() - caller.came))
+                self._waiting -= 1
+                caller.is_waiting = False
+            else:  # the server has ended what nobody uses
+                self.idle.remove(caller)
+            if status:
+                self.idle.append(caller)
+            else:
+                self._selector.unregister(caller.socket)
+                caller.socket.close()
 
 
 def summary(answers: list[tuple[float, int, float]], seconds: float) -> dict[str, Any]:
@@ -127,7 +141,10 @@ def main() -> None:
     url, rate, seconds, file = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     requests = cycle(text.encode() for text in json.loads(Path(file).read_text(encoding="utf-8")))
     load = Load(url, requests)
-    asyncio.run(load.open(rate, seconds) if rate else load.closed(seconds))
+    if rate:
+        load.open(rate, seconds)
+    else:
+        load.closed(seconds)
     print(json.dumps(summary(load.answers, seconds)))
 
 

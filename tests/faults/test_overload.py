@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import httpx
@@ -58,12 +59,18 @@ def requests(yard: Yard) -> list[str]:
     return found
 
 
-def most(yard: Yard, file: Path) -> float:
-    """Good answers a second, at whatever load there are most of them."""
-    seconds = size(3, 10)
-    closed = load(yard, file, 0, seconds)["good_per_second"]
-    loads = [load(yard, file, closed * times, seconds) for times in (0, 1.2, 1.5, 2)]
-    return float(max(each["good_per_second"] for each in loads))
+def best(yard: Yard, file: Path) -> float:
+    """The load, of so many a second, under which there are most good answers.
+
+    Those who come again as soon as they are answered do not find it: few connections are shared unevenly by the workers.
+    """
+    seconds = size(2, 8)
+    about = load(yard, file, 0, seconds)["good_per_second"]
+    loads = {
+        rate: load(yard, file, rate, seconds)["good_per_second"]
+        for rate in (about * times for times in size((1, 1.4), (0.9, 1, 1.1, 1.2, 1.4, 1.6)))
+    }
+    return max(loads, key=lambda rate: loads[rate])
 
 
 def test_three_times_the_peak(make_yard: Makes, tmp_path: Path) -> None:
@@ -80,13 +87,17 @@ def test_three_times_the_peak(make_yard: Makes, tmp_path: Path) -> None:
 
 def _short(yard: Yard, file: Path) -> list[str]:
     """Wherein what is kept at three times the peak falls short."""
-    peak = most(yard, file)
-    usual = load(yard, file, peak / 2, 5)
-    found = load(yard, file, peak * 3, SECONDS)
-    after = load(yard, file, peak / 2, 5)
+    rate = best(yard, file)
+    # What the machine can do wanders: the peak is what it did before and after, for as long as the overload.
+    peaks = [load(yard, file, rate, SECONDS / 2)["good_per_second"]]
+    usual = load(yard, file, peaks[0] / 2, 5)
+    found = load(yard, file, peaks[0] * 3, SECONDS)
+    after = load(yard, file, peaks[0] / 2, 5)
+    peaks.append(load(yard, file, rate, SECONDS / 2)["good_per_second"])
+    peak = mean(peaks)
 
     note(
-        f"Three times the peak of {peak} requests/s, for {SECONDS} s",
+        f"Three times the peak of {peaks[0]} requests/s (afterwards {peaks[1]}), for {SECONDS} s",
         f"{found['good_per_second']} good ones/s ({found['good_per_second'] / peak:.0%} of the peak), p99 "
         f"{found['good_ms'][1]} ms; the others {found['statuses']}, p99 {found['refused_ms'][1]} ms; p99 at half "
         f"the peak {usual['good_ms'][1]} ms before, {after['good_ms'][1]} ms within 5 s after",

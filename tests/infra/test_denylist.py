@@ -13,6 +13,7 @@ from redis import Redis
 
 from api.infra import redis as our_redis
 from api.infra.denylist import DenyList
+from api.infra.redis import Breaker
 from api.infra.tokens import LEEWAY, LIFETIME
 from tests.live import free_port
 
@@ -21,7 +22,7 @@ from tests.live import free_port
 def denied(redis: Redis, environment: dict[str, str]) -> Iterator[DenyList]:
     redis.flushdb()
     client = our_redis.connect(environment["REDIS_URL"])
-    yield DenyList(client, LIFETIME + LEEWAY)
+    yield DenyList(client, LIFETIME + LEEWAY, Breaker(client.ping))
     client.close()
 
 
@@ -60,7 +61,7 @@ def test_an_empty_redis_denies_nobody(denied: DenyList, redis: Redis) -> None:
 
 def test_without_redis_it_neither_fails_nor_waits_each_time() -> None:
     client = our_redis.connect(f"redis://127.0.0.1:{free_port()}/0")
-    denied = DenyList(client, LIFETIME)
+    denied = DenyList(client, LIFETIME, Breaker(client.ping))
     before, started = failures(), time.monotonic()
 
     denied.add(uuid4())

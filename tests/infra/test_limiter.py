@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from api.infra import limiter
 from api.infra.limiter import Counter
-from api.infra.redis import REST
+from api.infra.redis import REST, Breaker, connect
 from tests.infra.link import Link, SlowLink, closed_port, link, silence
 from tests.waiting import until
 from tests.web.apps import serving
@@ -32,7 +32,7 @@ made: list[Counter] = []
 
 
 def counter(url: str, processes: int = 2) -> Counter:
-    made.append(Counter(url, processes))
+    made.append(Counter(url, processes, Breaker(connect(url).ping)))
     return made[-1]
 
 

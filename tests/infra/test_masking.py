@@ -6,9 +6,11 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from api.infra import api_keys
-from api.infra.masking import MASK, masked
+from api.infra.masking import _SECRETS, MASK, _cover, masked
 from tests.people import Person
 
 SECRET = "s3cr3t-V4lue"
@@ -55,6 +57,30 @@ def test_an_api_key_and_a_token_are_known_by_their_looks(ada: Person) -> None:
 )
 def test_what_is_no_secret_can_be_read(text: str) -> None:
     assert masked(text) == text
+
+
+SCRAPS = [
+    "cookie",
+    "pass",
+    "word",
+    "TOKEN",
+    "api",
+    "key",
+    "baſic",
+    "BEARER",
+    "eyJ",
+    "a.b",
+    "madang_" + "x" * 20,
+]
+
+
+@given(
+    st.lists(st.sampled_from([*SCRAPS, *" \"':=@/-_.,;&", "ı", "K", "\n"]) | st.text(max_size=3))
+)
+def test_looking_first_whether_there_may_be_one_misses_none(scraps: list[str]) -> None:
+    text = "".join(scraps)
+
+    assert masked(text) == _SECRETS.sub(_cover, text)
 
 
 @pytest.mark.parametrize(

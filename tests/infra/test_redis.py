@@ -18,17 +18,17 @@ def failures(use: str) -> float:
 
 
 def breaker(client: Redis | None = None) -> Breaker:
-    return Breaker("tests", (client or connect(f"redis://127.0.0.1:{closed_port()}/0")).ping)
+    return Breaker((client or connect(f"redis://127.0.0.1:{closed_port()}/0")).ping)
 
 
 def test_what_redis_says_is_passed_on(redis: Redis) -> None:
-    assert breaker().call(redis.ping, lambda: False) is True
+    assert breaker().call("tests", redis.ping, lambda: False) is True
 
 
 def test_a_failure_is_counted_and_the_substitute_answers() -> None:
     client, before = connect(f"redis://127.0.0.1:{closed_port()}/0"), failures("tests")
 
-    assert breaker().call(client.ping, lambda: "substitute") == "substitute"
+    assert breaker().call("tests", client.ping, lambda: "substitute") == "substitute"
 
     assert failures("tests") == before + 1
 
@@ -41,16 +41,30 @@ def test_after_a_failure_redis_rests() -> None:
         calls += 1
         raise ConnectionError
 
-    assert {fallible.call(fails, lambda: "substitute") for _ in range(100)} == {"substitute"}
+    assert {fallible.call("tests", fails, lambda: "substitute") for _ in range(100)} == {
+        "substitute"
+    }
     assert calls == 1
+
+
+def test_after_a_failure_of_one_use_nobody_finds_out_again() -> None:
+    with silence() as port:
+        client = connect(f"redis://127.0.0.1:{port}/0")
+        shared = breaker(client)
+        shared.call("tests", client.ping, lambda: None)
+
+        started = time.monotonic()
+        assert shared.call("others", client.ping, lambda: "substitute") == "substitute"
+
+        assert time.monotonic() - started < TIMEOUT / 2
 
 
 def test_after_its_rest_redis_is_asked_again(redis: Redis) -> None:
     fallible = breaker(redis)
-    fallible.call(lambda: redis.execute_command("NO SUCH COMMAND"), lambda: None)
+    fallible.call("tests", lambda: redis.execute_command("NO SUCH COMMAND"), lambda: None)
 
     end = time.monotonic() + 3 * REST
-    while fallible.call(redis.ping, lambda: False) is not True:
+    while fallible.call("tests", redis.ping, lambda: False) is not True:
         assert time.monotonic() < end
         time.sleep(0.02)
 
@@ -62,12 +76,15 @@ def test_a_refusal_by_the_server_is_a_failure(redis: Redis, command: str) -> Non
     with pytest.raises(ResponseError):
         redis.execute_command(*command.split())
 
-    assert breaker(redis).call(lambda: redis.execute_command(*command.split()), lambda: 7) == 7
+    assert (
+        breaker(redis).call("tests", lambda: redis.execute_command(*command.split()), lambda: 7)
+        == 7
+    )
 
 
 def test_a_fault_of_our_own_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        breaker().call(lambda: 1 // 0, lambda: 0)
+        breaker().call("tests", lambda: 1 // 0, lambda: 0)
 
 
 def test_a_silent_server_is_given_up_within_the_timeout() -> None:
@@ -75,13 +92,13 @@ def test_a_silent_server_is_given_up_within_the_timeout() -> None:
         client = connect(f"redis://127.0.0.1:{port}/0")
         started = time.monotonic()
         fallible = breaker(client)
-        assert fallible.call(client.ping, lambda: False) is False
+        assert fallible.call("tests", client.ping, lambda: False) is False
         assert time.monotonic() - started < TIMEOUT * 5
 
         # Afterwards nobody waits for it any more, however long it is silent.
         end = time.monotonic() + 3 * REST
         while time.monotonic() < end:
             started = time.monotonic()
-            assert fallible.call(client.ping, lambda: False) is False
+            assert fallible.call("tests", client.ping, lambda: False) is False
             assert time.monotonic() - started < TIMEOUT / 2
             time.sleep(0.02)

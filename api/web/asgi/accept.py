@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header, parse_list_header
 
 from api.errors import NotAcceptable
 from api.web import context
+from api.web.asgi.headers import joined
 
 RANGE = re.compile(r"\*/\*|(?!\*)[^\s/;,]+/[^\s/;,]+")
 
@@ -25,7 +25,7 @@ class Accept:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         offers = context.operation().offers
-        if offers and not accepts(", ".join(Headers(scope=scope).getlist("accept")), offers):
+        if offers and not accepts(joined(scope, b"accept"), offers):
             raise NotAcceptable({"Accept": f"must allow {' or '.join(offers)}"})
         await self.app(scope, receive, send)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import Any, Protocol
 
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from api.infra import metrics
+from api.web.asgi.headers import first
 from api.web.context import RequestContext
 
 log = logging.getLogger("madang.access")
@@ -30,18 +29,19 @@ class Answer(Protocol):
     bytes: int
 
 
-@contextmanager
-def noted(method: str, headers: Headers, request: RequestContext, answer: Answer) -> Iterator[None]:
-    """Around everything that becomes of a request; *answer* is read at the end."""
-    started = time.perf_counter()
-    with metrics.HTTP_IN_PROGRESS.track_inprogress():
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - started
-            _count(method, request, answer.status, seconds)
-            _write(method, headers, request, answer, seconds)
-            _end_span(method, request, answer.status)
+def begin() -> float:
+    """When the request came, for ``end``."""
+    metrics.HTTP_IN_PROGRESS.inc()
+    return time.perf_counter()
+
+
+def end(scope: Scope, request: RequestContext, answer: Answer, started: float) -> None:
+    """Whatever became of the request."""
+    metrics.HTTP_IN_PROGRESS.dec()
+    method, seconds = scope["method"], time.perf_counter() - started
+    _count(method, request, answer.status, seconds)
+    _write(scope, request, answer, seconds)
+    _end_span(method, request, answer.status)
 
 
 def _count(method: str, request: RequestContext, status: int, seconds: float) -> None:
@@ -67,18 +67,16 @@ def _of(method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
     )
 
 
-def _write(
-    method: str, headers: Headers, request: RequestContext, answer: Answer, seconds: float
-) -> None:
+def _write(scope: Scope, request: RequestContext, answer: Answer, seconds: float) -> None:
     """The path as such is not written: a secret may have been put into it."""
     fields: dict[str, Any] = {
-        "method": method[:16],
+        "method": scope["method"][:16],
         "route": request.operation.path if request.operation else None,
         "status": answer.status,
         "duration_ms": round(seconds * 1000, 2),
         "bytes": answer.bytes,
         "ip": request.ip,
-        "user_agent": headers.get("user-agent", "")[:LONGEST_AGENT],
+        "user_agent": (first(scope, b"user-agent") or "")[:LONGEST_AGENT],
         "user_id": str(request.actor.user_id) if request.actor and request.actor.user_id else None,
         "code": request.refusal,
         "faults": request.faults,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from api.web.asgi.headers import joined
 
-def client_address(scope: Scope, headers: Headers, hops: int) -> str:
+
+def client_address(scope: Scope, hops: int) -> str:
     """The entry of X-Forwarded-For that the outermost trusted proxy appended; else the peer.
 
     *hops* proxies of ours stand in front, and each appends the address it saw. What stands further
@@ -15,7 +16,7 @@ def client_address(scope: Scope, headers: Headers, hops: int) -> str:
     peer = scope.get("client")
     address: str = peer[0] if peer else "unknown"
     if hops:
-        entries = [e.strip() for e in ",".join(headers.getlist("x-forwarded-for")).split(",")]
+        entries = [e.strip() for e in joined(scope, b"x-forwarded-for").split(",")]
         if len(entries) >= hops and entries[-hops]:
             address = entries[-hops]
     return address[:64]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
 from threading import Event
 from typing import Any
 from weakref import WeakSet
 
 from gunicorn.asgi.protocol import ASGIProtocol
-from gunicorn.workers.gasgi import ASGIWorker
 
 NOTICE = 1.0
 """Seconds: longer than nearly all answers take."""
@@ -19,19 +20,17 @@ _leaving = Event()
 is_leaving = _leaving.is_set
 
 
-class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's own, which at SIGTERM closes connections that were promised to stay open.
+def begin(loop: AbstractEventLoop, shut_down: Callable[[], None]) -> None:
+    """At SIGTERM, where gunicorn would close connections that were promised to stay open.
 
     A proxy may have sent the next request by then. So for ``NOTICE`` all goes on, and each answer says
     that its connection ends with it; only then begins what gunicorn calls a graceful shutdown. That would
     wait for connections on which nobody asks anything, so these are ended after ``IDLE``.
     """
-
-    def handle_exit_signal(self) -> None:
-        if not is_leaving():
-            _leaving.set()
-            self.loop.call_later(NOTICE, super().handle_exit_signal)
-            self.loop.call_later(NOTICE + IDLE, _end_idle_connections)
+    if not is_leaving():
+        _leaving.set()
+        loop.call_later(NOTICE, shut_down)
+        loop.call_later(NOTICE + IDLE, _end_idle_connections)
 
 
 def _end_idle_connections() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.config import Settings
@@ -14,6 +14,7 @@ from api.infra.logging import request_fields
 from api.web import context
 from api.web.asgi import access
 from api.web.asgi.client_address import client_address
+from api.web.asgi.headers import first
 from api.web.context import Bucket, RequestContext
 from api.web.contract import Operation
 
@@ -47,8 +48,7 @@ class Entry:
         if scope["type"] == "websocket":  # servers offer it to whoever asks, we have none: 403
             await send({"type": "websocket.close"})
             return
-        headers = Headers(scope=scope)
-        request = _context(scope, headers, self.hops)
+        request = _context(scope, self.hops)
         context.enter(request)
         request_fields.set(
             {
@@ -58,8 +58,11 @@ class Entry:
             }
         )
         answer = _Answer(send, request, self.headers, is_head=scope["method"] == "HEAD")
-        with access.noted(scope["method"], headers, request, answer):
+        started = access.begin()
+        try:
             await self.app(scope, receive, answer)
+        finally:
+            access.end(scope, request, answer, started)
 
 
 class _Answer:
@@ -101,12 +104,12 @@ def _raw(headers: dict[str, str]) -> RawHeaders:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _context(scope: Scope, headers: Headers, hops: int) -> RequestContext:
-    given = headers.get("x-request-id", "")
+def _context(scope: Scope, hops: int) -> RequestContext:
+    given = first(scope, b"x-request-id")
     return RequestContext(
-        request_id=given if REQUEST_ID.fullmatch(given) else str(new_id()),
-        span=tracing.begin(headers.get("traceparent", "")),
-        ip=client_address(scope, headers, hops),
+        request_id=given if given and REQUEST_ID.fullmatch(given) else str(new_id()),
+        span=tracing.begin(first(scope, b"traceparent") or ""),
+        ip=client_address(scope, hops),
     )
 
 

@@ -9,11 +9,11 @@ import re
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import DomainError, InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from api.web import context
+from api.web.asgi.headers import first
 
 LARGEST_BODY = 64 * 1024
 PATIENCE = 8.0
@@ -21,8 +21,8 @@ PATIENCE = 8.0
 DEEPEST = 20
 MOST_DIGITS = 19
 SINGLE = (
-    *("authorization", "content-length", "content-type", "host", "idempotency-key", "origin"),
-    *("x-api-key", "x-request-id"),
+    *(b"authorization", b"content-length", b"content-type", b"host", b"idempotency-key", b"origin"),
+    *(b"x-api-key", b"x-request-id"),
 )
 """Headers that mean something else to somebody else when they come twice."""
 DESCRIBING = (b"content-type", b"content-length", b"transfer-encoding", b"host", b"upgrade")
@@ -38,17 +38,16 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        _check_headers(headers)
+        _check_headers(scope)
         _check_target(scope)
         is_expected = context.operation().body is not None
         try:
             async with asyncio.timeout(PATIENCE):
-                raw = await _read(receive, headers, is_expected=is_expected)
+                raw = await _read(scope, receive, is_expected=is_expected)
         except TimeoutError as err:
             raise InvalidInput({"body": "is incomplete"}) from err
         if raw:
-            _check_media_type(headers)
+            _check_media_type(scope)
             context.current().body = parse(raw)
         scope = {**scope, "headers": _plain(scope["headers"], raw)}
         await self.app(scope, _replay(raw, receive), send)
@@ -72,8 +71,11 @@ def parse(raw: bytes) -> Any:
     return value
 
 
-def _check_headers(headers: Headers) -> None:
-    if repeated := [name for name in SINGLE if len(headers.getlist(name)) > 1]:
+def _check_headers(scope: Scope) -> None:
+    names = [name for name, _ in scope["headers"]]
+    if len(set(names)) == len(names):
+        return
+    if repeated := [name.decode() for name in SINGLE if names.count(name) > 1]:
         raise InvalidInput(dict.fromkeys(repeated, "is given more than once"))
 
 
@@ -89,9 +91,9 @@ def _check_target(scope: Scope) -> None:
         raise InvalidInput({"url": "must not contain NUL"})
 
 
-async def _read(receive: Receive, headers: Headers, *, is_expected: bool) -> bytes:
+async def _read(scope: Scope, receive: Receive, *, is_expected: bool) -> bytes:
     """The whole body. Raises as soon as it is too large, or as there is one that nobody expects."""
-    length = headers.get("content-length", "0")
+    length = first(scope, b"content-length") or "0"
     if length.isascii() and length.isdigit():
         _check_size(int(length[:LONGEST_LENGTH]), is_expected)
     chunks, size, more = [], 0, True
@@ -114,15 +116,15 @@ def _check_size(size: int, is_expected: bool) -> None:
         raise PayloadTooLarge()
 
 
-def _check_media_type(headers: Headers) -> None:
-    media_type, *parameters = headers.get("content-type", "").split(";")
+def _check_media_type(scope: Scope) -> None:
+    media_type, *parameters = (first(scope, b"content-type") or "").split(";")
     if media_type.strip().lower() != "application/json":
         raise UnsupportedMediaType()
     for parameter in parameters:
         name, _, value = parameter.strip().partition("=")
         if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8"):
             raise UnsupportedMediaType()
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if (first(scope, b"content-encoding") or "identity").lower() != "identity":
         raise UnsupportedMediaType()
 
 

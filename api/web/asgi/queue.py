@@ -31,8 +31,11 @@ BURST = Bounds(192, 2.0)
 """For many who come at once: they are served within two seconds, and then nobody waits."""
 STANDING = Bounds(24, 0.5)
 """For a queue that does not end: whoever waits in a long one only waits longer."""
-STANDS = 0.5
-"""Seconds after which a queue that was never empty counts as one that does not end."""
+STANDS = 0.25
+"""Seconds after which a queue that was never empty counts as one that does not end.
+
+At three times what can be served it has grown by then to some three times as many seconds of work.
+"""
 RESERVED = 0.2
 """The share of the threads that is kept for who logs in and for who keeps order."""
 SPARED = frozenset(["Auth", "Admin"])

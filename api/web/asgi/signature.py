@@ -5,13 +5,13 @@ It stands before the guard, so that what the guard refuses is charged to the per
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import KeyInvalid, TokenInvalid, Unauthorized
 from api.infra import api_keys
 from api.infra.tokens import AccessTokens
 from api.web import context
+from api.web.asgi.headers import first
 
 
 class Signature:
@@ -21,8 +21,10 @@ class Signature:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request, operation = context.current(), context.operation()
-        headers = Headers() if operation.is_root else Headers(scope=scope)
-        header, key = headers.get("authorization"), headers.get("x-api-key")
+        if operation.is_root:
+            await self.app(scope, receive, send)
+            return
+        header, key = first(scope, b"authorization"), first(scope, b"x-api-key")
         if key is not None:
             if header is not None or not operation.policy.scope or not api_keys.KEY.fullmatch(key):
                 raise KeyInvalid()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 from weakref import WeakValueDictionary
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.web import context, idempotency
+from api.web.asgi.headers import first
 
 PATIENCE = idempotency.LONGEST_WAIT / 1000
 """Seconds."""
@@ -24,8 +24,9 @@ class Turns:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ``RequestInProgress``."""
-        key = Headers(scope=scope).get(idempotency.HEADER)
-        if key is None or not context.operation().policy.idempotent:
+        is_asked = context.operation().policy.idempotent
+        key = first(scope, idempotency.HEADER.lower().encode()) if is_asked else None
+        if key is None:
             await self.app(scope, receive, send)
             return
         request = context.current()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from api.web.asgi.client_address import client_address
@@ -16,7 +15,7 @@ PEER = "198.51.100.9"
 def seen(hops: int, *forwarded: str, peer: str | None = PEER) -> str:
     raw = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     scope = {"type": "http", "headers": raw, "client": (peer, 5000) if peer else None}
-    return client_address(scope, Headers(raw=raw), hops)
+    return client_address(scope, hops)
 
 
 class TestWithoutProxies:

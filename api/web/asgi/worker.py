@@ -1,0 +1,92 @@
+"""gunicorn's ASGI worker, but for how it takes connections and how it takes its leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from socket import socket
+from ssl import SSLContext
+from typing import Any
+
+from gunicorn.workers.gasgi import ASGIWorker
+
+from api.web.asgi import drain
+
+log = logging.getLogger(__name__)
+
+PAUSE = 0.001
+"""Seconds after each connection, in which the next one is another worker's."""
+REST = 1.0
+"""Seconds when no more files can be opened."""
+
+
+class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Takes connections one by one, and goes only when it has said so."""
+
+    async def _serve(self) -> None:
+        self.loop.create_server = self._listen
+        await super()._serve()
+
+    async def _listen(
+        self, factory: Any, *, sock: socket, ssl: SSLContext | None = None, **_: Any
+    ) -> Listener:
+        return Listener(self.loop, factory, sock, ssl)
+
+    def handle_exit_signal(self) -> None:
+        drain.begin(self.loop, super().handle_exit_signal)
+
+
+class Listener:
+    """In place of asyncio's server, which takes up to a hundred connections at once.
+
+    Of those who come together one worker would have all, for as long as they stay connected, and the others
+    nothing to do. It would also cut the kernel's queue to a hundred; who comes then tries again after a second.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        factory: Any,
+        listening: socket,
+        ssl: SSLContext | None,
+    ) -> None:
+        self._loop = loop
+        self._factory = factory
+        self._listening = listening
+        self._ssl = ssl
+        self._beginning: set[asyncio.Task[Any]] = set()
+        listening.setblocking(False)  # noqa: FBT003
+        self._task = loop.create_task(self._take())
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listening)
+        self._task.cancel()
+        self._listening.close()
+
+    async def wait_closed(self) -> None:
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _take(self) -> None:
+        while True:
+            try:
+                connection, _ = await self._loop.sock_accept(self._listening)
+            except OSError as err:
+                log.error("no connection can be taken: %s", err.strerror)
+                await asyncio.sleep(REST)
+                continue
+            self._begin(connection)
+            await asyncio.sleep(PAUSE)
+
+    def _begin(self, connection: socket) -> None:
+        """Beside the others, since with TLS it waits for what the client says."""
+        made = self._loop.connect_accepted_socket(self._factory, connection, ssl=self._ssl)
+        task = self._loop.create_task(made)
+        self._beginning.add(task)
+        task.add_done_callback(self._begun)
+
+    def _begun(self, task: asyncio.Task[Any]) -> None:
+        self._beginning.discard(task)
+        if not task.cancelled() and (err := task.exception()):
+            log.info("a connection did not begin: %s", type(err).__name__)
