@@ -60,10 +60,7 @@ def requests(yard: Yard) -> list[str]:
 
 
 def best(yard: Yard, file: Path) -> float:
-    """The load, of so many a second, under which there are most good answers.
-
-    Those who come again as soon as they are answered do not find it: few connections are shared unevenly by the workers.
-    """
+    """The load, of so many a second, under which there are most good answers."""
     seconds = size(2, 8)
     about = load(yard, file, 0, seconds)["good_per_second"]
     loads = {
