@@ -44,7 +44,7 @@ def _fail(failed: ExceptionContext) -> None:
 
 
 def _observe(sql: str, context: Any) -> None:
-    name = sql.lstrip()[:6].upper().rstrip()
+    name = (sql.lstrip()[:7].split() or [""])[0].upper()
     seconds = time.perf_counter() - context.madang_began
     _durations.get(name, _others).observe(seconds)
 

@@ -15,14 +15,16 @@ from api.web.asgi import drain
 
 log = logging.getLogger(__name__)
 
+AT_ONCE = 8
+"""Connections of those that wait already."""
 PAUSE = 0.001
-"""Seconds after each connection, in which the next one is another worker's."""
+"""Seconds when no more wait, in which the next one is another worker's."""
 REST = 1.0
 """Seconds when no more files can be opened."""
 
 
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Takes connections one by one, and goes only when it has said so."""
+    """Takes a few connections at a time, and goes only when it has said so."""
 
     async def _serve(self) -> None:
         self.loop.create_server = self._listen
@@ -72,12 +74,24 @@ class Listener:
         while True:
             try:
                 connection, _ = await self._loop.sock_accept(self._listening)
+                self._begin(connection)
+                is_more = self._take_more()
             except OSError as err:
                 log.error("no connection can be taken: %s", err.strerror)
                 await asyncio.sleep(REST)
                 continue
+            await asyncio.sleep(0 if is_more else PAUSE)
+
+    def _take_more(self) -> bool:
+        """Whether there may be still more: then all workers are busy, and each takes what it can."""
+        for _ in range(AT_ONCE - 1):
+            try:
+                connection, _ = self._listening.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return False
+            connection.setblocking(False)  # noqa: FBT003
             self._begin(connection)
-            await asyncio.sleep(PAUSE)
+        return True
 
     def _begin(self, connection: socket) -> None:
         """Beside the others, since with TLS it waits for what the client says."""
