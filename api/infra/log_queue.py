@@ -71,10 +71,12 @@ class Queued(logging.Handler):
 def _in_pieces(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     """As many at once as a pipe takes without those of other processes in between."""
     piece: list[bytes] = []
+    size = 0
     for line in lines:
-        if piece and sum(map(len, piece)) + len(line) > PIPE_BUF:
+        size += len(line)
+        if piece and size > PIPE_BUF:
             yield piece
-            piece = []
+            piece, size = [], len(line)
         piece.append(line)
     if piece:
         yield piece

@@ -15,6 +15,8 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 WORKERS = 2
+NONE_MORE = 3
+"""Files that may be opened: those of any process at its start."""
 BURSTS = 5
 BURST = 40
 MANY = 300
@@ -68,6 +70,25 @@ def test_hundreds_may_come_while_nobody_has_time(server: live.Server) -> None:
     finally:
         for worker in workers:
             worker.resume()
+
+
+def test_when_no_file_can_be_opened_it_says_so_and_goes_on_once_it_can(server: live.Server) -> None:
+    workers = serving(server)
+    usual = [worker.rlimit(psutil.RLIMIT_NOFILE) for worker in workers]
+    told = server.log.read_text().count("no connection can be taken")
+    try:
+        for worker, (_, most) in zip(workers, usual, strict=True):
+            worker.rlimit(psutil.RLIMIT_NOFILE, (NONE_MORE, most))
+        with connections(server, BURST):
+            until(
+                lambda: server.log.read_text().count("no connection can be taken") >= told + WORKERS
+            )
+    finally:
+        for worker, limit in zip(workers, usual, strict=True):
+            worker.rlimit(psutil.RLIMIT_NOFILE, limit)
+
+    with server.client() as client:
+        assert client.get("/healthz").status_code == 200
 
 
 def _to(worker: psutil.Process, port: int | None) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from socket import socket
 from ssl import SSLContext
 from typing import Any
@@ -58,40 +57,41 @@ class Listener:
         self._listening = listening
         self._ssl = ssl
         self._beginning: set[asyncio.Task[Any]] = set()
+        self._rest: asyncio.TimerHandle | None = None
         listening.setblocking(False)  # noqa: FBT003
-        self._task = loop.create_task(self._take())
+        self._look()
 
     def close(self) -> None:
+        if self._rest:
+            self._rest.cancel()
         self._loop.remove_reader(self._listening)
-        self._task.cancel()
         self._listening.close()
 
     async def wait_closed(self) -> None:
-        with suppress(asyncio.CancelledError):
-            await self._task
+        """It is, at once."""
 
-    async def _take(self) -> None:
-        while True:
-            try:
-                connection, _ = await self._loop.sock_accept(self._listening)
-                self._begin(connection)
-                is_more = self._take_more()
-            except OSError as err:
-                log.error("no connection can be taken: %s", err.strerror)
-                await asyncio.sleep(REST)
-                continue
-            await asyncio.sleep(0 if is_more else PAUSE)
+    def _look(self) -> None:
+        self._loop.add_reader(self._listening, self._take)
 
-    def _take_more(self) -> bool:
-        """Whether there may be still more: then all workers are busy, and each takes what it can."""
-        for _ in range(AT_ONCE - 1):
+    def _look_after(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listening)
+        self._rest = self._loop.call_later(seconds, self._look)
+
+    def _take(self) -> None:
+        """When more wait all workers are busy, and each takes what it can."""
+        for taken in range(AT_ONCE):
             try:
                 connection, _ = self._listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return False
+                if taken:
+                    self._look_after(PAUSE)
+                return
+            except OSError as err:
+                log.error("no connection can be taken: %s", err.strerror)
+                self._look_after(REST)
+                return
             connection.setblocking(False)  # noqa: FBT003
             self._begin(connection)
-        return True
 
     def _begin(self, connection: socket) -> None:
         """Beside the others, since with TLS it waits for what the client says."""
