@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from socket import socket
 from ssl import SSLContext
 from typing import Any
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 """Connections of those that wait already."""
 PAUSE = 0.001
-"""Seconds when no more wait, in which the next one is another worker's."""
+"""Seconds in which the next ones are another worker's."""
 REST = 1.0
 """Seconds when no more files can be opened."""
 
@@ -78,20 +79,19 @@ class Listener:
         self._rest = self._loop.call_later(seconds, self._look)
 
     def _take(self) -> None:
-        """When more wait all workers are busy, and each takes what it can."""
-        for taken in range(AT_ONCE):
-            try:
+        try:
+            self._accept()
+            self._look_after(PAUSE)
+        except OSError as err:
+            log.error("no connection can be taken: %s", err.strerror)
+            self._look_after(REST)
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
+            for _ in range(AT_ONCE):
                 connection, _ = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                if taken:
-                    self._look_after(PAUSE)
-                return
-            except OSError as err:
-                log.error("no connection can be taken: %s", err.strerror)
-                self._look_after(REST)
-                return
-            connection.setblocking(False)  # noqa: FBT003
-            self._begin(connection)
+                connection.setblocking(False)  # noqa: FBT003
+                self._begin(connection)
 
     def _begin(self, connection: socket) -> None:
         """Beside the others, since with TLS it waits for what the client says."""
