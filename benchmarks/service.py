@@ -64,7 +64,8 @@ class Target:
     def refusals(self) -> list[str]:
         """The lines of the access log that tell of no success."""
         lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if '"status": ' in line and '"status": 2' not in line]
+        told = [(json.loads(line), line) for line in lines if line.startswith("{")]
+        return [line for fields, line in told if fields.get("status", 200) >= 300]
 
 
 def asked(

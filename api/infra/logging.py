@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import re
@@ -9,6 +10,7 @@ import select
 import traceback
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any
@@ -120,6 +122,7 @@ def configuration(settings: Settings, *, waits: bool = True) -> dict[str, Any]:
                 "fmt": "%(levelname)s %(name)s %(message)s",
                 "rename_fields": {"levelname": "level", "name": "logger"},
                 "timestamp": True,
+                "json_serializer": partial(json.dumps, separators=(",", ":")),  # as orjson does
                 "json_ensure_ascii": True,
                 "static_fields": {
                     "service": "madang",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 
+import yaml
 from prometheus_client import Metric
 from prometheus_client.metrics import MetricWrapperBase
 from starlette.testclient import TestClient
@@ -14,6 +16,7 @@ from api.infra import exporter, metrics
 from tests.live import ROOT
 from tests.web.apps import written
 
+SOURCES = ROOT / "monitoring/grafana/provisioning/datasources/datasources.yml"
 PAGE = (ROOT / "docs/observability.md").read_text(encoding="utf-8")
 
 
@@ -39,6 +42,25 @@ def test_every_metric_stands_there(environment: dict[str, str], app: object) -> 
     assert {name for cell in told for name in re.findall(r"`(\w+)`", cell)} == set(
         map(exposed, found)
     )
+
+
+def test_what_runbooks_and_grafana_look_for_is_in_the_lines(client: TestClient) -> None:
+    with written() as log:
+        client.post("/api/v1/auth/login", json={})
+        logging.getLogger("tests").error("a bug")
+    text = log.stream.getvalue()
+
+    pages = [page.read_text("utf-8") for page in (ROOT / "docs/runbooks").glob("*.md")]
+    searches = [found for page in pages for found in re.findall(r"grep '([^']+)'", page)]
+    assert searches
+    assert [each for each in searches if each not in text] == []
+    [loki] = [
+        each
+        for each in yaml.safe_load(SOURCES.read_text("utf-8"))["datasources"]
+        if each["name"] == "Loki"
+    ]
+    [trace] = loki["jsonData"]["derivedFields"]
+    assert re.findall(trace["matcherRegex"], text) == [log.lines[0]["trace_id"]]
 
 
 def test_every_field_of_an_access_line_stands_there(client: TestClient) -> None:

@@ -153,6 +153,7 @@ class TestLines:
         raw = lines.stream.getvalue()
         assert raw.count("\n") == 1
         assert raw.isascii()
+        assert raw == json.dumps(json.loads(raw), separators=(",", ":")) + "\n"
         assert json.loads(raw)["message"] == f"message {value}"
         assert json.loads(raw)["extra"] == value
 
