@@ -15,13 +15,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from api.commands.seed import PASSWORD
-from benchmarks import plot, rivals, service, wrk
+from benchmarks import bars, plot, rivals, service, wrk
 from benchmarks.cases import CONNECTIONS, POSTS, tokens
-from benchmarks.report import about, short
+from benchmarks.report import about, spread
 from benchmarks.rivals import FASTAPI, FLOOR, MADANG, Rival
 from benchmarks.service import Target
 from scripts.home import Refused
@@ -38,8 +37,6 @@ class Work:
     script: str
     arguments: Callable[[str], list[str]]
     """For the server of that name; asked for before each run."""
-    bar: str
-    """What is promised, in words."""
     servers: tuple[str, ...] = (MADANG, FASTAPI, rivals.DJANGO, rivals.FLASK)
     connections: int = CONNECTIONS
 
@@ -72,7 +69,7 @@ def main() -> int:
         with service.running(options.posts) as target, rivals.running(target) as servers:
             _hold_against_each_other(target, servers)
             works = [each for each in _works(target) if (options.only or "") in each.name]
-            found = _measured(works, servers, options.rounds, options.seconds)
+            found, hashes = _measured(works, servers, options.rounds, options.seconds)
             lines = about(target)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
@@ -81,7 +78,7 @@ def main() -> int:
         options.json.write_text(json.dumps(_plain(found), indent=1))
     if options.plot:
         plot.draw(found, options.plot)
-    print("\n".join([*lines, "", *_table(works, found)]))
+    print("\n".join([*lines, "", *_table(works, found), "", *bars.table(found, hashes)]))
     return 0
 
 
@@ -98,39 +95,33 @@ def _works(target: Target) -> list[Work]:
             name="list, kept",
             script="get.lua",
             arguments=lambda _: [str(paths["list"])],
-            bar="throughput at least 6 times FastAPI's out of its database",
             servers=everybody,
         ),
         Work(
             name="list, not modified",
             script="get.lua",
             arguments=with_tag,
-            bar="throughput at least 7 times FastAPI's out of its database",
             servers=everybody,
         ),
         Work(
             name="single, logged in",
             script="get.lua",
             arguments=lambda _: [str(paths["single"]), tokens(target)],
-            bar="CPU at most 1.0 of FastAPI's",
         ),
         Work(
             name="page of 20, not kept",
             script="get.lua",
             arguments=lambda _: [str(paths["page"])],
-            bar="CPU at most 1.0 of FastAPI's",
         ),
         Work(
             name="create, logged in",
             script="create.lua",
             arguments=lambda _: [tokens(target), POSTS],
-            bar="CPU at most 1.0 of FastAPI's",
         ),
         Work(
-            name="login",
+            name=bars.LOGIN,
             script="login.lua",
             arguments=lambda _: [PASSWORD, "/api/v1/auth/login"],
-            bar="CPU at most 1.1 of one argon2id verification",
             connections=4,
         ),
     ]
@@ -198,8 +189,12 @@ def _kinds(answer: Any) -> Any:
 _TOKEN = {"access_token", "token_type", "expires_in"}
 
 
-def _measured(works: list[Work], servers: dict[str, Rival], rounds: int, seconds: int) -> Found:
+def _measured(
+    works: list[Work], servers: dict[str, Rival], rounds: int, seconds: int
+) -> tuple[Found, list[float]]:
+    """And what one verification of a password cost in each round."""
     found: Found = {work.name: defaultdict(list) for work in works}
+    hashes = []
     for work in works:
         for name in work.servers:
             _run(work, servers[name], WARM_UP)
@@ -213,7 +208,8 @@ def _measured(works: list[Work], servers: dict[str, Rival], rounds: int, seconds
                 print(
                     f"round {number + 1}: {work.name}: {name} {said}", file=sys.stderr, flush=True
                 )
-    return found
+        hashes.append(bars.hash_cost())
+    return found, hashes
 
 
 def _run(work: Work, rival: Rival, seconds: int) -> Run:
@@ -235,9 +231,9 @@ def _table(works: list[Work], found: Found) -> list[str]:
         theirs = found[work.name][FASTAPI]
         for name in work.servers:
             runs = found[work.name][name]
-            figures = [_spread([get(run) for run in runs]) for get in (_rate, _p50, _p99, _cpu)]
+            figures = [spread([get(run) for run in runs]) for get in (_rate, _p50, _p99, _cpu)]
             ratios = [
-                _spread([get(a) / get(b) for a, b in zip(runs, theirs, strict=True)])
+                spread([get(a) / get(b) for a, b in zip(runs, theirs, strict=True)])
                 for get in (_rate, _cpu)
             ]
             lines.append(f"| {' | '.join([work.name, name, *figures, *ratios])} |")
@@ -258,11 +254,6 @@ def _p99(run: Run) -> float:
 
 def _cpu(run: Run) -> float:
     return run.cpu
-
-
-def _spread(figures: list[float]) -> str:
-    least, middle, most = (short(x) for x in (min(figures), median(figures), max(figures)))
-    return f"{middle} ({least}..{most})"
 
 
 def _plain(found: Found) -> Any:

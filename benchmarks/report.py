@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -32,18 +32,19 @@ def markdown(
 
 
 def _row(name: str, runs: Sequence[Measured]) -> str:
-    def spread(figure: Callable[[Measured], float]) -> str:
-        figures = [figure(run) for run in runs]
-        least, middle, most = (short(x) for x in (min(figures), median(figures), max(figures)))
-        return f"{middle} ({least}..{most})"
-
     columns = [
-        spread(lambda run: run.rate),
-        spread(lambda run: run.p50),
-        spread(lambda run: run.p99),
+        spread([run.rate for run in runs]),
+        spread([run.p50 for run in runs]),
+        spread([run.p99 for run in runs]),
     ]
     numbers = [f"{sum(run.requests for run in runs):,}", str(sum(run.errors for run in runs))]
     return f"| {' | '.join([name, *columns, *numbers])} |"
+
+
+def spread(figures: Sequence[float]) -> str:
+    """The median, and in parentheses the least and the most."""
+    least, middle, most = (short(x) for x in (min(figures), median(figures), max(figures)))
+    return f"{middle} ({least}..{most})"
 
 
 def short(number: float) -> str:

@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import psycopg2
 
 from api.commands.seed import PASSWORD
-from scripts.embedded import scratch_home, servers
+from scripts.embedded import Servers, scratch_home, servers
 from scripts.home import ROOT, Refused
 from scripts.process import free_port, spawn, stop
 from scripts.service import PROGRAMS, Watched, await_ready
@@ -41,6 +41,8 @@ class Target:
     load: float
     """Of the machine, in the minute before."""
     environment: dict[str, str]
+    postgres: int
+    """The process id of its first process."""
     pid: int = 0
     """Of gunicorn's master."""
 
@@ -115,6 +117,7 @@ def running(posts: int) -> Iterator[Target]:
             seeded_in=time.monotonic() - started,
             load=load,
             environment=environment,
+            postgres=_pid(stores),
         )
         with _gunicorn(environment, target.log) as pid:
             yield replace(target, pid=pid)
@@ -129,6 +132,12 @@ def beside(target: Target, name: str, **settings: str) -> Iterator[tuple[str, in
     environment = target.environment | own | settings
     with _gunicorn(environment, target.home / f"{name}.log") as pid:
         yield url, pid
+
+
+def _pid(stores: Servers) -> int:
+    if stores.postgres is None or stores.postgres.process is None:
+        raise Refused("There is no PostgreSQL of our own")
+    return stores.postgres.process.pid
 
 
 def _madang(environment: dict[str, str], *arguments: str) -> None:

@@ -30,7 +30,7 @@ AT_ONCE = size(1_500, 250)
 
 def load(yard: Yard, file: Path, rate: float, seconds: float) -> dict[str, Any]:
     """What became of so many requests a second; with 0 of as many as are answered."""
-    command = [sys.executable, "-m", "tests.faults.open_loop", yard.url, str(rate), str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.open_loop", yard.url, str(rate), str(seconds)]
     done = subprocess.run([*command, file], cwd=ROOT, capture_output=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout)
     return found

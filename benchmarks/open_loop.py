@@ -1,6 +1,6 @@
 """Callers who come when they come, however late the answers are; wrk's wait for theirs, which hides a queue.
 
-    python -m tests.faults.open_loop URL RATE SECONDS FILE    one JSON object on stdout
+    python -m benchmarks.open_loop URL RATE SECONDS FILE    one JSON object on stdout
 
 FILE holds the requests, as bytes on the wire, asked in turn (a JSON list). RATE 0: thirty-two who come again
 as soon as they are answered.
@@ -14,8 +14,8 @@ import selectors
 import socket
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
@@ -33,9 +33,11 @@ TICK = 0.002
 class Caller:
     """One connection: asks one thing at a time."""
 
-    def __init__(self, place: tuple[str, int]) -> None:
-        self.socket = socket.create_connection(place, 10)
+    def __init__(self, place: tuple[str, int], source: str) -> None:
+        self.socket = socket.create_connection(place, 10, (source, 0))
         self.is_waiting = False
+        self.is_last = False
+        """The server will end the connection."""
         self.came = 0.0
         self._data = b""
 
@@ -57,20 +59,25 @@ class Caller:
         length = LENGTH.search(head + b"\r\n")
         if not end or (length and len(body) < int(length[1])):
             return None
+        self.is_last = b"onnection: close" in head
         return int(head[9:12])
 
 
 class Load:
     """Costs as little as can be, since the service has the same processors: one thread, and no event loop."""
 
-    def __init__(self, url: str, requests: Iterator[bytes]) -> None:
+    def __init__(self, url: str, requests: Iterator[bytes], sources: Sequence[str] = ("",)) -> None:
+        """*sources*: addresses that they come from, one connection of each at least."""
         parts = urlsplit(url)
         self.place = (parts.hostname or "", parts.port or 80)
         self.requests = requests
-        self.idle: list[Caller] = []
+        self.idle: deque[Caller] = deque()
         self.answers: list[tuple[float, int, float]] = []
         """When it came, the status (0: the connection broke), how long it took."""
         self._waiting = 0
+        self._connected = 0
+        self._least = len(sources)
+        self._sources = cycle(sources)
         self._selector = selectors.DefaultSelector()
 
     def open(self, rate: float, seconds: float) -> None:
@@ -94,11 +101,13 @@ class Load:
 
     def _ask(self, came: float) -> None:
         self._waiting += 1
-        if not self.idle:
-            caller = Caller(self.place)
+        if self.idle and self._connected >= self._least:
+            caller = self.idle.popleft()
+        else:
+            caller = Caller(self.place, next(self._sources))
             self._selector.register(caller.socket, selectors.EVENT_READ, caller)
-            self.idle.append(caller)
-        self.idle.pop().ask(next(self.requests), came)
+            self._connected += 1
+        caller.ask(next(self.requests), came)
 
     def _hear(self, patience: float | None) -> None:
         for key, _ in self._selector.select(patience):
@@ -112,11 +121,12 @@ class Load:
                 caller.is_waiting = False
             else:  # the server has ended what nobody uses
                 self.idle.remove(caller)
-            if status:
+            if status and not caller.is_last:
                 self.idle.append(caller)
             else:
                 self._selector.unregister(caller.socket)
                 caller.socket.close()
+                self._connected -= 1
 
 
 def summary(answers: list[tuple[float, int, float]], seconds: float) -> dict[str, Any]:

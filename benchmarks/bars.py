@@ -1,0 +1,80 @@
+"""What is promised of the comparison, and whether this run kept it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from api.commands.seed import PASSWORD
+from api.infra import passwords
+from benchmarks.report import spread
+from benchmarks.rivals import FASTAPI, MADANG
+
+if TYPE_CHECKING:
+    from benchmarks.compare import Found, Run
+
+HASHES = 20
+"""Of which one is the mean, in each round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A ratio, of two figures of one round."""
+
+    throughput: float | None = None
+    """At least so many times FastAPI's."""
+    cpu: float | None = None
+    """At most so many times that of FastAPI, or of one verification of a password."""
+    against: str = f"{FASTAPI}'s"
+
+    def __str__(self) -> str:
+        if self.throughput:
+            return f"throughput at least {self.throughput:g} times {self.against}"
+        return f"CPU at most {self.cpu:g} of {self.against}"
+
+    def is_met(self, ratio: float) -> bool:
+        return ratio >= self.throughput if self.throughput else ratio <= (self.cpu or 0)
+
+
+LOGIN = "login"
+BARS = {
+    "list, kept": Bar(throughput=6),
+    "list, not modified": Bar(throughput=7),
+    "single, logged in": Bar(cpu=1.0),
+    "page of 20, not kept": Bar(cpu=1.0),
+    "create, logged in": Bar(cpu=1.0),
+    LOGIN: Bar(cpu=1.1, against="one argon2id verification"),
+}
+"""By work."""
+
+
+def hash_cost() -> float:
+    """Milliseconds of a processor for one verification, with as many at once as there are callers who log in."""
+    stored = passwords.hash_password(PASSWORD)
+    began = time.process_time()
+    with ThreadPoolExecutor(passwords.AT_ONCE) as callers:
+        list(callers.map(passwords.verify, [stored] * HASHES, [PASSWORD] * HASHES))
+    return (time.process_time() - began) / HASHES * 1000
+
+
+def table(found: Found, hashes: Sequence[float]) -> list[str]:
+    """*hashes*: ``hash_cost`` in each round."""
+    lines = ["| work | promised | measured | kept |", "|---|---|---|---|"]
+    for work, runs in found.items():
+        bar, ratios = BARS[work], _ratios(work, runs, hashes)
+        kept = "yes" if bar.is_met(median(ratios)) else "no"
+        lines.append(f"| {work} | {bar} | {spread(ratios)} | {kept} |")
+    return lines
+
+
+def _ratios(work: str, runs: Mapping[str, Sequence[Run]], hashes: Sequence[float]) -> list[float]:
+    ours, theirs = runs[MADANG], runs[FASTAPI]
+    if work == LOGIN:
+        return [run.cpu / cost for run, cost in zip(ours, hashes, strict=True)]
+    if BARS[work].throughput:
+        return [mine.rate / other.rate for mine, other in zip(ours, theirs, strict=True)]
+    return [mine.cpu / other.cpu for mine, other in zip(ours, theirs, strict=True)]
