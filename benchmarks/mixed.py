@@ -26,6 +26,7 @@ from benchmarks.service import Target
 from scripts.embedded import scratch_home
 from scripts.home import Refused
 from tests import nginx
+from tests.system import PACKAGES
 
 ADDRESSES = [f"127.0.1.{number}" for number in range(1, 41)]
 KINDS = ("list", "read") * 4 + ("search", "write")
@@ -45,6 +46,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=300)
     options = parser.parse_args()
     try:
+        if not PACKAGES["nginx"].find():
+            raise Refused("nginx is missing: install it (on Debian and Ubuntu the package nginx)")
         with service.running(options.posts) as target:
             print("\n".join([*about(target), "", HEAD]), flush=True)
             statuses = _measured(target, options.rate, options.seconds)

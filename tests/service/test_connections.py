@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from api.web.asgi.worker import Listener
 from tests import live
 from tests.waiting import until
 
@@ -89,6 +91,43 @@ def test_when_no_file_can_be_opened_it_says_so_and_goes_on_once_it_can(server: l
 
     with server.client() as client:
         assert client.get("/healthz").status_code == 200
+
+
+class Greeting(asyncio.Protocol):
+    def __init__(self) -> None:
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(b"welcome")
+        transport.close()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self.ended.set_result(None)
+
+
+def test_who_waits_when_it_closes_is_let_in() -> None:
+    """The kernel would end their connections, and with them what a proxy has asked already."""
+
+    async def close_at_once(listening: socket.socket) -> None:
+        greeted: list[Greeting] = []
+
+        def greeting() -> Greeting:
+            greeted.append(Greeting())
+            return greeted[-1]
+
+        listener = Listener(asyncio.get_running_loop(), greeting, listening, None)
+        listener.close()
+        await listener.wait_closed()
+        for each in greeted:
+            await each.ended
+
+    with socket.create_server(("127.0.0.1", 0), backlog=BURST) as listening, ExitStack() as stack:
+        place = listening.getsockname()
+        waiting = [stack.enter_context(socket.create_connection(place)) for _ in range(BURST)]
+        asyncio.run(close_at_once(listening))
+
+        assert [each.recv(7) for each in waiting] == [b"welcome"] * BURST
 
 
 def _to(worker: psutil.Process, port: int | None) -> int:

@@ -81,7 +81,11 @@ def _write(scope: Scope, request: RequestContext, answer: Answer, seconds: float
         "code": request.refusal,
         "faults": request.faults,
     }
-    log.log(logging.WARNING if answer.status >= 500 else logging.INFO, "request", extra=fields)
+    level = logging.WARNING if answer.status >= 500 else logging.INFO
+    if log.isEnabledFor(level):
+        # Asking which line of code it comes from, as ``log.log`` does, takes as long as all the rest.
+        told = {"name": log.name, "levelno": level, "levelname": logging.getLevelName(level)}
+        log.handle(logging.makeLogRecord({**told, "msg": "request", **fields}))
 
 
 def _end_span(method: str, request: RequestContext, status: int) -> None:

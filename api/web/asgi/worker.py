@@ -19,6 +19,8 @@ AT_ONCE = 8
 """Connections of those that wait already."""
 PAUSE = 0.001
 """Seconds in which the next ones are another worker's."""
+MOST = 2048
+"""Connections that the kernel lets wait, by gunicorn's ``backlog``."""
 REST = 1.0
 """Seconds when no more files can be opened."""
 
@@ -63,13 +65,18 @@ class Listener:
         self._look()
 
     def close(self) -> None:
+        """Lets in whoever waits: else the kernel ends their connections, with what they have asked already."""
         if self._rest:
             self._rest.cancel()
         self._loop.remove_reader(self._listening)
+        with suppress(OSError):
+            self._accept(MOST)
         self._listening.close()
 
     async def wait_closed(self) -> None:
-        """It is, at once."""
+        """Until all of them count as connected, and are waited for."""
+        if self._beginning:
+            await asyncio.wait(self._beginning)
 
     def _look(self) -> None:
         self._loop.add_reader(self._listening, self._take)
@@ -80,15 +87,15 @@ class Listener:
 
     def _take(self) -> None:
         try:
-            self._accept()
+            self._accept(AT_ONCE)
             self._look_after(PAUSE)
         except OSError as err:
             log.error("no connection can be taken: %s", err.strerror)
             self._look_after(REST)
 
-    def _accept(self) -> None:
+    def _accept(self, most: int) -> None:
         with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
-            for _ in range(AT_ONCE):
+            for _ in range(most):
                 connection, _ = self._listening.accept()
                 connection.setblocking(False)  # noqa: FBT003
                 self._begin(connection)
