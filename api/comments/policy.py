@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sqlalchemy import Row
+
 from api.infra.actor import Actor
 from api.models import Comment, Post
 
 
-def may_edit(actor: Actor, comment: Comment) -> bool:
+def may_edit(actor: Actor, comment: Comment | Row[Any]) -> bool:
+    """*comment*: or what readers see of it."""
     return comment.author_id is not None and comment.author_id == actor.user_id
 
 

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
+from sqlalchemy.orm import Session
 
-from api.infra.paging import Order, Part, Window
-from api.models import Comment, Post
+from api.infra.db import core
+from api.infra.paging import Form, Order, Part, Window
+from api.models import Comment, Post, User
+
+Shown = Row[Any]
+"""Of ``SHOWN``."""
+_COMMENTS, _USERS = (cast(Table, model.__table__) for model in (Comment, User))
+SHOWN = [*_COMMENTS.c, _USERS.c.username.label("author_username")]
+"""What readers see of a comment, and its version: values, of which the ORM keeps no copies to compare."""
+_OLDEST = Order((_COMMENTS.c.created_at, _COMMENTS.c.id), descending=False)
 
 
-def by_id(session: Session, comment_id: UUID, visible: ColumnElement[bool]) -> Comment | None:
-    """*visible*: which posts the caller may know of."""
-    statement = (
-        select(Comment)
-        .join(Post, Post.id == Comment.post_id)
-        .where(Comment.id == comment_id, visible)
-        .options(joinedload(Comment.author))
-        .execution_options(populate_existing=True)
+def _show(statement: Select[Any]) -> Select[Any]:
+    return statement.with_only_columns(*SHOWN).outerjoin(
+        _USERS, _USERS.c.id == _COMMENTS.c.author_id
     )
-    return session.scalar(statement)
+
+
+# Statements that are asked over and over are put together once: that would take as long as running them.
+@cache
+def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
+    found = _show(select(_COMMENTS.c.id)).join(Post, Post.id == _COMMENTS.c.post_id)
+    return found.where(_COMMENTS.c.id == bindparam("sought"), visible)
+
+
+@cache
+def _of_post(form: Form) -> Select[Any]:
+    narrowed = select(_COMMENTS.c.id).where(_COMMENTS.c.post_id == bindparam("post"))
+    return _OLDEST.windowed(narrowed, form, _show)
+
+
+def by_id(
+    session: Session, comment_id: UUID, visible: ColumnElement[bool], reader: UUID | None
+) -> Shown | None:
+    """*visible*: which posts the parameter ``reader`` may know of; one for all, and not made for each question."""
+    values = {"sought": comment_id, "reader": reader}
+    return core(session).execute(_by_id(visible), values).one_or_none()
 
 
 def hold(session: Session, comment_id: UUID) -> Comment | None:
@@ -29,10 +54,7 @@ def hold(session: Session, comment_id: UUID) -> Comment | None:
     return session.scalar(statement.execution_options(populate_existing=True))
 
 
-def of_post(session: Session, post_id: UUID, window: Window) -> Part[Comment]:
+def of_post(session: Session, post_id: UUID, window: Window) -> Part[Shown]:
     """Oldest first."""
-    order = Order((Comment.created_at, Comment.id), descending=False)
-    statement = select(Comment).where(Comment.post_id == post_id)
-    return order.fetch(
-        session, statement, window, lambda shown: shown.options(joinedload(Comment.author))
-    )
+    rows = core(session).execute(_of_post(window.form), {"post": post_id, **window.values}).all()
+    return _OLDEST.part(rows, window)

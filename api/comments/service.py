@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.audit import service as audit
 from api.comments import policy, queries
+from api.comments.queries import Shown
 from api.errors import Forbidden, NotFound, TokenInvalid
 from api.infra import db_errors, versions
 from api.infra.actor import Actor
@@ -30,22 +31,22 @@ class CommentNotFound(NotFound):
     message = "There is no such comment."
 
 
-def listed(session: Session, actor: Actor, *, post_id: UUID, window: Window) -> Part[Comment]:
+def listed(session: Session, actor: Actor, *, post_id: UUID, window: Window) -> Part[Shown]:
     """The comments of a post, oldest first. Raises ``PostNotFound``."""
     post = posts.get(session, actor, post_id=post_id)
     part = queries.of_post(session, post_id, window)
     return replace(part, total=post.comment_count) if window.is_numbered else part
 
 
-def get(session: Session, actor: Actor, *, comment_id: UUID) -> Comment:
+def get(session: Session, actor: Actor, *, comment_id: UUID) -> Shown:
     """Raises ``CommentNotFound``."""
-    comment = queries.by_id(session, comment_id, post_policy.visible_to(actor))
+    comment = queries.by_id(session, comment_id, post_policy.VISIBLE, actor.user_id)
     if comment is None:
         raise CommentNotFound()
     return comment
 
 
-def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Comment:
+def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Shown:
     """Raises ``PostNotFound``."""
     posts.hold(session, actor, post_id=post_id)
     comment = Comment(post_id=post_id, author_id=actor.person, body=body)
@@ -62,7 +63,7 @@ def create(session: Session, actor: Actor, *, post_id: UUID, body: str) -> Comme
 
 def update(
     session: Session, actor: Actor, *, comment_id: UUID, body: str, seen: Seen = None
-) -> Comment:
+) -> Shown:
     """Raises ``CommentNotFound``, ``Forbidden`` for a comment of somebody else, or ``PreconditionFailed``."""
     if not policy.may_edit(actor, get(session, actor, comment_id=comment_id)):
         raise Forbidden()

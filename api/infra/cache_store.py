@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 from cachelib.serializers import BaseSerializer
 from flask import Flask
 from flask_caching import Cache as FlaskCaching
 from flask_caching.backends.base import BaseCache
 from flask_caching.backends.rediscache import RedisCache
 
-from api.infra import redis
+from api.infra import json, redis
 
 LARGEST = 64 * 1024
 """Bytes of an answer that is kept: Redis counts limits beside it, and drops whatever it has no room for."""
@@ -38,14 +37,14 @@ class Json(BaseSerializer):
     """Reading from Redis must not run code, as the pickles of the stock serializer would."""
 
     def dumps(self, value: Any, *_: Any) -> bytes:
-        dumped = orjson.dumps(value)
+        dumped = json.dumps(value)
         if len(dumped) > LARGEST:
             raise TooLarge()
         return dumped
 
     def loads(self, bvalue: bytes | None) -> Any:
         try:
-            return None if bvalue is None else orjson.loads(bvalue)
+            return None if bvalue is None else json.loads(bvalue)
         except ValueError:
             return None
 

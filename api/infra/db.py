@@ -45,9 +45,24 @@ class RequestSession(FlaskSession):
     Under READ COMMITTED each statement sees what is committed when it begins, with a transaction and without.
     """
 
+    _reading: Connection | None = None
+
+    def core(self) -> Connection:
+        engine: Engine | None = self.info.get(READS)
+        if engine is None:
+            return self.connection()
+        if self._reading is None:
+            self._reading = engine.connect()
+        return self._reading
+
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
-        reading: Engine | None = self.info.get(READS)
-        return reading or super().get_bind(*args, **kwargs)
+        return self.core() if READS in self.info else super().get_bind(*args, **kwargs)
+
+    def close(self) -> None:
+        super().close()
+        if self._reading is not None:
+            self._reading.close()
+            self._reading = None
 
 
 READS = "madang-reads"
@@ -63,6 +78,11 @@ def init_app(flask: Flask) -> None:
 def only_read() -> None:
     """From now on, until the request ends."""
     db.session().info[READS] = current_app.extensions[READS]
+
+
+def core(session: Session) -> Connection:
+    """For statements of values, of which the session has nothing to remember: that would take as long as they do."""
+    return session.core() if isinstance(session, RequestSession) else session.connection()
 
 
 def engine_options(threads: int) -> dict[str, Any]:
@@ -148,10 +168,8 @@ def _commit(session: Session) -> None:
 
 def _once(handler: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     session = db.session()
-    if (
-        session.info.pop(READS, None) is not None
-    ):  # it has read; what is to be written needs another connection
-        session.rollback()
+    if session.info.pop(READS, None) is not None:  # it has read, without a transaction
+        session.close()
     try:
         outcome = _outcome(handler, *args, **kwargs)
         _commit(session)

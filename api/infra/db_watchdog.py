@@ -18,7 +18,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from psycopg2 import Error, InterfaceError, OperationalError
-from psycopg2.extensions import connection, cursor
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DisconnectionError
@@ -107,9 +107,10 @@ class WatchedConnection(connection):
             super().rollback()
 
     def set_isolation_level(self, level: Any) -> None:
-        # Before and after a request that only reads. A lost connection cannot be set, and whoever uses it hears of it.
+        # Before and after a request that only reads: with a transaction, or without. psycopg2's own would also tell the
+        # server its default, a trip each time. A lost connection cannot be set, and whoever uses it hears of it.
         with suppress(OperationalError, InterfaceError):
-            super().set_isolation_level(level)
+            self.autocommit = level == ISOLATION_LEVEL_AUTOCOMMIT
 
 
 class Breaker:

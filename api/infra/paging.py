@@ -6,13 +6,15 @@ come and go (keyset pagination).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, literal_column, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from api.infra.db import core
 
 T = TypeVar("T")
 R = TypeVar("R", bound=tuple[object, ...])
@@ -22,6 +24,13 @@ MOST_COUNTED = 10_000
 
 Key = tuple[Any, ...]
 """The values of the columns by which a list is ordered."""
+
+
+class Form(NamedTuple):
+    """What a statement has to know of a ``Window``, of which the rest are its parameters."""
+
+    has_offset: bool
+    is_behind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,16 @@ class Window:
     @property
     def is_numbered(self) -> bool:
         return self.after is None
+
+    @property
+    def form(self) -> Form:
+        return Form(bool(self.offset), bool(self.after))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of ``Order.windowed``."""
+        key = {f"behind_{place}": value for place, value in enumerate(self.after or ())}
+        return {"most": self.size + 1, "passed": self.offset, **key}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +82,38 @@ class Order:
         session: Session,
         statement: Select[tuple[T]],
         window: Window,
-        show: Callable[[Select[tuple[T]]], Select[tuple[T]]] = _as_it_is,
+        show: Callable[[Select[tuple[T]]], Select[Any]] = _as_it_is,
     ) -> Part[T]:
-        """One row more than wanted tells whether more follow. *show*: what is read of each, once it is found."""
-        if window.offset:
+        """Of entities. *show*: what is read of each, once it is found."""
+        found = session.execute(self.windowed(statement, window.form, show), window.values).all()
+        part = self.part(found, window)
+        return Part([row[0] for row in part.items], part.end)
+
+    def windowed(
+        self, statement: Select[R], form: Form, show: Callable[[Select[R]], Select[Any]]
+    ) -> Select[Any]:
+        """With the key of each row at its end; the parameters are ``Window.values``."""
+        if form.has_offset:
             # What is passed over is counted off in the index, and only what is wanted is read.
             key = self.columns[-1]
-            passed = self.directed(statement.with_only_columns(key)).offset(window.offset)
-            statement = statement.where(key.in_(passed.limit(window.size + 1)))
-        statement = self.behind(statement, window)
-        more = self.directed(show(statement)).limit(window.size + 1)
-        rows = session.execute(more.add_columns(*self.columns)).all()
-        wanted = rows[: window.size]
-        end = tuple(wanted[-1][1:]) if len(rows) > window.size else None
-        return Part([row[0] for row in wanted], end)
+            passed = self.directed(statement.with_only_columns(key)).offset(bindparam("passed"))
+            statement = statement.where(key.in_(passed.limit(bindparam("most"))))
+        statement = self.behind(statement, form)
+        more = self.directed(show(statement)).limit(bindparam("most"))
+        return more.add_columns(*self.columns)
 
-    def behind(self, statement: Select[R], window: Window) -> Select[R]:
+    def part(self, rows: Sequence[Row[Any]], window: Window) -> Part[Row[Any]]:
+        """What ``windowed`` found: one row more than wanted tells whether more follow."""
+        wanted = rows[: window.size]
+        end = tuple(wanted[-1][-len(self.columns) :]) if len(rows) > window.size else None
+        return Part(wanted, end)
+
+    def behind(self, statement: Select[R], form: Form) -> Select[R]:
         """What comes after the key that the window names."""
-        if not window.after:
+        if not form.is_behind:
             return statement
-        here, last = tuple_(*self.columns), tuple_(*window.after)
+        key = (bindparam(f"behind_{n}", type_=each.type) for n, each in enumerate(self.columns))
+        here, last = tuple_(*self.columns), tuple_(*key)
         return statement.where(here < last if self.descending else here > last)
 
     def directed(self, statement: Select[R]) -> Select[R]:
@@ -101,14 +132,22 @@ def counted(
     return replace(part, total=count(session, statement, most)) if window.is_numbered else part
 
 
-def count(session: Session, statement: Select[Any], most: int = MOST_COUNTED) -> int | None:
-    """How many rows there are; none for more than *most*, since counting takes longer the more they are."""
+def count(
+    session: Session,
+    statement: Select[Any],
+    most: int = MOST_COUNTED,
+    values: Mapping[str, Any] | None = None,
+) -> int | None:
+    """How many rows there are; none for more than *most*, since counting takes longer the more they are.
+
+    *values*: the parameters of the statement.
+    """
     bounded = (
         statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
         .limit(most + 1)
         .subquery()
     )
-    found = session.scalar(select(func.count()).select_from(bounded)) or 0
+    found = core(session).scalar(select(func.count()).select_from(bounded), values) or 0
     return found if found <= most else None
 
 

@@ -16,11 +16,10 @@ def visible_to(actor: Actor) -> ColumnElement[bool]:
     return VISIBLE.params(reader=actor.user_id)
 
 
-def is_listed(actor: Actor, *, is_published: bool) -> ColumnElement[bool]:
-    """Everything published, or one's own drafts; nobody else's, and none without a login."""
-    if is_published:
-        return and_(Post.is_published)  # bare, as the partial indexes have it
-    return and_(not_(Post.is_published), Post.author_id == actor.user_id)
+LISTED: ColumnElement[bool] = and_(Post.is_published)
+"""Everything published; bare, as the partial indexes have it."""
+DRAFTS: ColumnElement[bool] = and_(not_(Post.is_published), Post.author_id == bindparam("reader"))
+"""One's own drafts: nobody else's, and none without a login."""
 
 
 def may_edit(actor: Actor, post: Post) -> bool:

@@ -23,10 +23,11 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Bundle, Session
+from sqlalchemy.orm import Session
 
+from api.infra.db import core
 from api.infra.ids import new_id
-from api.infra.paging import Order, Part, Window, count, within
+from api.infra.paging import Form, Order, Part, Window, count
 from api.models import Post, PostTotal, User
 from api.models.post_total import SHARDS
 from api.posts.search import Search
@@ -37,14 +38,13 @@ Shown = Row[Any]
 """Of ``SHOWN``."""
 _POSTS, _USERS, _TOTALS = (cast(Table, model.__table__) for model in (Post, User, PostTotal))
 _SEEN = (
-    *("id", "title", "body", "is_published", "published_at"),
+    *("id", "author_id", "title", "body", "is_published", "published_at"),
     *("comment_count", "created_at", "updated_at", "version"),
 )
 
 
-def _shown(columns: Any) -> Bundle[Any]:
-    author: Bundle[Any] = Bundle("author", User.id, User.username)
-    return Bundle("post", *(columns[name] for name in _SEEN), author)
+def _shown(columns: Any) -> list[ColumnElement[Any]]:
+    return [*(columns[name] for name in _SEEN), _USERS.c.username.label("author_username")]
 
 
 SHOWN = _shown(_POSTS.c)
@@ -52,44 +52,60 @@ SHOWN = _shown(_POSTS.c)
 
 MOST_HITS = 1_000
 """Of a search: so many are counted, and the newest so many are put in order of relevance."""
+_NARROW: dict[str, ColumnElement[bool]] = {
+    "author_id": Post.author_id == bindparam("author_id"),
+    "created_after": Post.created_at > bindparam("created_after"),
+    "created_before": Post.created_at < bindparam("created_before"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """Which posts are listed; *visible* says of whom and whether they are published."""
+    """Which posts are listed; *visible* says of whom and whether they are published, to *reader*."""
 
     visible: ColumnElement[bool]
+    reader: UUID | None = None
     author_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     search: Search | None = None
 
     @property
+    def given(self) -> tuple[str, ...]:
+        return tuple(name for name in _NARROW if getattr(self, name) is not None)
+
+    @property
     def has_nothing(self) -> bool:
-        rest = (self.author_id, self.created_after, self.created_before, self.search)
-        return all(each is None for each in rest)
+        return not self.given and self.search is None
 
     @property
     def has_times(self) -> bool:
         return self.created_after is not None or self.created_before is not None
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of ``narrow``."""
+        return {name: getattr(self, name) for name in ("reader", *_NARROW)}
+
     def narrow(self, statement: Select[T]) -> Select[T]:
-        statement = statement.where(self.visible)
-        if self.author_id is not None:
-            statement = statement.where(Post.author_id == self.author_id)
-        if self.search is not None:
-            statement = statement.where(self.search.condition)
-        return within(statement, Post.created_at, self.created_after, self.created_before)
+        statement = _narrowed(statement, self.visible, self.given)
+        return statement if self.search is None else statement.where(self.search.condition)
 
 
-def _show(statement: Select[tuple[Any]]) -> Select[tuple[Any]]:
-    return statement.with_only_columns(SHOWN).join(User, User.id == Post.author_id)
+def _narrowed(
+    statement: Select[T], visible: ColumnElement[bool], given: tuple[str, ...]
+) -> Select[T]:
+    return statement.where(visible, *(_NARROW[name] for name in given))
+
+
+def _show(statement: Select[Any]) -> Select[Any]:
+    return statement.with_only_columns(*SHOWN).join(_USERS, _USERS.c.id == _POSTS.c.author_id)
 
 
 # Statements that are asked over and over are put together once: that would take as long as running them.
 @cache
-def _by_id(visible: ColumnElement[bool]) -> Select[tuple[Any]]:
-    return _show(select(Post.id)).where(Post.id == bindparam("sought"), visible)
+def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
+    return _show(select(_POSTS.c.id)).where(_POSTS.c.id == bindparam("sought"), visible)
 
 
 def by_id(
@@ -97,7 +113,7 @@ def by_id(
 ) -> Shown | None:
     """*visible*: what the parameter ``reader`` may know of; one for all, and not made for each question."""
     values = {"sought": post_id, "reader": reader}
-    return session.execute(_by_id(visible), values).scalar_one_or_none()
+    return core(session).execute(_by_id(visible), values).one_or_none()
 
 
 _NEW = (
@@ -110,17 +126,16 @@ _NEW = (
         is_published=bindparam("public"),
         published_at=case((bindparam("public"), func.now())),
     )
-    .returning(*(_POSTS.c[name] for name in (*_SEEN, "author_id")))
+    .returning(*(_POSTS.c[name] for name in _SEEN))
     .cte("new")
 )
-_ADD = select(_shown(_NEW.c)).join_from(_NEW, User, User.id == _NEW.c.author_id)
+_ADD = select(*_shown(_NEW.c)).join_from(_NEW, _USERS, _USERS.c.id == _NEW.c.author_id)
 
 
 def add(session: Session, writer: UUID, *, title: str, body: str, is_published: bool) -> Shown:
     """Raises ``IntegrityError`` when there is no such writer."""
     values = {"writer": writer, "name": title, "text": body, "public": is_published}
-    found: Shown = session.execute(_ADD, {"new": new_id(), **values}).scalar_one()
-    return found
+    return core(session).execute(_ADD, {"new": new_id(), **values}).one()
 
 
 def hold(session: Session, post_id: UUID, visible: ColumnElement[bool]) -> Post | None:
@@ -145,44 +160,75 @@ def in_order(
     are_few: bool,
 ) -> Part[Shown]:
     """By ``published_at`` or ``created_at``. *are_few*: as many as can be counted."""
-    order = Order((getattr(Post, column), Post.id), descending)
-    narrowed: Select[tuple[Any]] = wanted.narrow(select(Post.id))
+    order = _order(column, descending)
     if wanted.search or (are_few and wanted.has_times):
-        # What is wanted is found by its own index; in the order by time it may come last of all posts.
-        found = wanted.narrow(select(Post.id))
-        if not are_few:
-            most = max(MOST_HITS, window.offset + window.size + 1)
-            found = order.directed(order.behind(found, window)).limit(most)
-        hits = found.cte("hits").prefix_with("MATERIALIZED")
-        ids = order.behind(select(Post.id).where(Post.id.in_(select(hits.c.id))), window)
-        first = order.directed(ids).limit(window.offset + window.size + 1)
-        narrowed = select(Post.id).where(Post.id.in_(first))
-    return order.fetch(session, narrowed, window, _show)
+        found = _found_first(order, wanted, window, are_few=are_few)
+        statement = order.windowed(found, window.form, _show)
+    else:
+        statement = _in_order(wanted.visible, wanted.given, column, descending, window.form)
+    return _part(session, order, statement, wanted, window)
+
+
+@cache
+def _order(column: str, descending: bool) -> Order:
+    return Order((_POSTS.c[column], _POSTS.c.id), descending)
+
+
+@cache
+def _in_order(
+    visible: ColumnElement[bool],
+    given: tuple[str, ...],
+    column: str,
+    descending: bool,
+    form: Form,
+) -> Select[Any]:
+    narrowed = _narrowed(select(_POSTS.c.id), visible, given)
+    return _order(column, descending).windowed(narrowed, form, _show)
+
+
+def _found_first(order: Order, wanted: Filter, window: Window, *, are_few: bool) -> Select[Any]:
+    """What is wanted is found by its own index; in the order by time it may come last of all posts."""
+    found = wanted.narrow(select(_POSTS.c.id))
+    if not are_few:
+        most = max(MOST_HITS, window.offset + window.size + 1)
+        found = order.directed(order.behind(found, window.form)).limit(most)
+    hits = found.cte("hits").prefix_with("MATERIALIZED")
+    ids = select(_POSTS.c.id).where(_POSTS.c.id.in_(select(hits.c.id)))
+    first = order.directed(order.behind(ids, window.form)).limit(window.offset + window.size + 1)
+    return select(_POSTS.c.id).where(_POSTS.c.id.in_(first))
 
 
 def by_relevance(
     session: Session, wanted: Filter, search: Search, window: Window, *, drafts: bool
 ) -> Part[Shown]:
     """The best of the newest ``MOST_HITS`` first."""
-    time = Post.created_at if drafts else Post.published_at
+    time = _POSTS.c.created_at if drafts else _POSTS.c.published_at
     hits = (
-        wanted.narrow(select(Post.id, search.rank.label("rank")))
-        .order_by(time.desc(), Post.id.desc())
+        wanted.narrow(select(_POSTS.c.id, search.rank.label("rank")))
+        .order_by(time.desc(), _POSTS.c.id.desc())
         .limit(MOST_HITS)
         .subquery()
     )
-    statement: Select[tuple[Any]] = select(Post.id).join(hits, hits.c.id == Post.id)
-    return Order((hits.c.rank, time, Post.id)).fetch(session, statement, window, _show)
+    order = Order((hits.c.rank, time, _POSTS.c.id))
+    best = select(_POSTS.c.id).join(hits, hits.c.id == _POSTS.c.id)
+    return _part(session, order, order.windowed(best, window.form, _show), wanted, window)
+
+
+def _part(
+    session: Session, order: Order, statement: Select[Any], wanted: Filter, window: Window
+) -> Part[Shown]:
+    rows = core(session).execute(statement, wanted.values | window.values).all()
+    return order.part(rows, window)
 
 
 def count_hits(session: Session, wanted: Filter) -> int | None:
     """None for more than ``MOST_HITS``."""
-    return count(session, wanted.narrow(select(Post.id)), MOST_HITS)
+    return count(session, wanted.narrow(select(_POSTS.c.id)), MOST_HITS, wanted.values)
 
 
 def count_some(session: Session, wanted: Filter) -> int | None:
     """None for more than can be counted at once."""
-    return count(session, wanted.narrow(select(Post.id)))
+    return count(session, wanted.narrow(select(_POSTS.c.id)), values=wanted.values)
 
 
 _PUBLISHED = select(func.sum(PostTotal.published))
@@ -190,7 +236,7 @@ _PUBLISHED = select(func.sum(PostTotal.published))
 
 def count_published(session: Session) -> int:
     """All of them, by the counter."""
-    return int(session.scalar(_PUBLISHED) or 0)
+    return int(core(session).scalar(_PUBLISHED) or 0)
 
 
 def _add_to(table: Table, counter: Column[int]) -> Update:
@@ -214,12 +260,12 @@ _ADD_POSTS = _add_to(_USERS, _USERS.c.post_count)
 
 def add_to_comment_count(session: Session, post_id: UUID, number: int) -> None:
     """The row stays locked, so comments of a post are stored one by one."""
-    session.execute(_ADD_COMMENTS, {"row": post_id, "more": number})
+    core(session).execute(_ADD_COMMENTS, {"row": post_id, "more": number})
 
 
 def add_to_post_count(session: Session, user_id: UUID, number: int) -> None:
     """And to the total."""
-    session.execute(_ADD_POSTS, {"row": user_id, "more": number})
+    core(session).execute(_ADD_POSTS, {"row": user_id, "more": number})
     add_to_total(session, number)
 
 
@@ -233,4 +279,4 @@ _ADD_TO_TOTAL = _new_total.on_conflict_do_update(
 def add_to_total(session: Session, number: int) -> None:
     """To any part of the total; to be locked last, and one of them in a transaction."""
     shard = random.randrange(SHARDS)  # noqa: S311 - spreads the writers, guards nothing
-    session.execute(_ADD_TO_TOTAL, {"place": shard, "more": number})
+    core(session).execute(_ADD_TO_TOTAL, {"place": shard, "more": number})

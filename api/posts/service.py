@@ -51,8 +51,12 @@ def listed(
     ``RELEVANCE``, which without *q* is the newest first as well. Drafts, never published, are always
     ordered by ``created_at``. *narrow*: ``author_id``, ``created_after``, ``created_before``.
     """
-    visible = policy.is_listed(actor, is_published=is_published)
-    wanted = queries.Filter(visible=visible, search=None if q is None else parse(q), **narrow)
+    wanted = queries.Filter(
+        visible=policy.LISTED if is_published else policy.DRAFTS,
+        reader=actor.user_id,
+        search=None if q is None else parse(q),
+        **narrow,
+    )
     total = _total(session, wanted, is_published) if window.is_numbered or wanted.search else None
     if (
         wanted.search and total == 0

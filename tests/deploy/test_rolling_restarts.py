@@ -49,4 +49,5 @@ def test_restarts_in_turn_lose_no_request(
                 crowd[0].join(0.1)
 
     note(f"{RESTARTS} rolling restarts under load", f"answers {dict(answers(crowd))}")
-    assert answers(crowd).keys() == {"GET 200", "POST 201", "PATCH 200"}
+    wanted = {"GET 200", "POST 201", "PATCH 200"}
+    assert answers(crowd).keys() == wanted, (tmp_path / "nginx.err").read_text()

@@ -16,7 +16,7 @@ from api.web.asgi import drain
 log = logging.getLogger(__name__)
 
 AT_ONCE = 8
-"""Connections of those that wait already."""
+"""Connections that are taken together where many wait; the first time one, then two, four, and so on."""
 PAUSE = 0.001
 """Seconds in which the next ones are another worker's."""
 MOST = 2048
@@ -60,14 +60,16 @@ class Listener:
         self._listening = listening
         self._ssl = ssl
         self._beginning: set[asyncio.Task[Any]] = set()
-        self._rest: asyncio.TimerHandle | None = None
+        self._pause: asyncio.TimerHandle | None = None
+        self._next = 1
+        """How many are taken the next time."""
         listening.setblocking(False)  # noqa: FBT003
         self._look()
 
     def close(self) -> None:
         """Lets in whoever waits: else the kernel ends their connections, with what they have asked already."""
-        if self._rest:
-            self._rest.cancel()
+        if self._pause:
+            self._pause.cancel()
         self._loop.remove_reader(self._listening)
         with suppress(OSError):
             self._accept(MOST)
@@ -81,24 +83,27 @@ class Listener:
     def _look(self) -> None:
         self._loop.add_reader(self._listening, self._take)
 
-    def _look_after(self, seconds: float) -> None:
-        self._loop.remove_reader(self._listening)
-        self._rest = self._loop.call_later(seconds, self._look)
-
     def _take(self) -> None:
+        self._loop.remove_reader(self._listening)
         try:
-            self._accept(AT_ONCE)
-            self._look_after(PAUSE)
+            more_wait = self._accept(self._next) == self._next
         except OSError as err:
             log.error("no connection can be taken: %s", err.strerror)
-            self._look_after(REST)
+            self._pause = self._loop.call_later(REST, self._look)
+            return
+        self._next = min(self._next * 2, AT_ONCE) if more_wait else 1
+        self._pause = self._loop.call_later(PAUSE, self._take if more_wait else self._look)
 
-    def _accept(self, most: int) -> None:
-        with suppress(BlockingIOError, InterruptedError, ConnectionAbortedError):
-            for _ in range(most):
+    def _accept(self, most: int) -> int:
+        """How many there were."""
+        for taken in range(most):
+            try:
                 connection, _ = self._listening.accept()
-                connection.setblocking(False)  # noqa: FBT003
-                self._begin(connection)
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return taken
+            connection.setblocking(False)  # noqa: FBT003
+            self._begin(connection)
+        return most
 
     def _begin(self, connection: socket) -> None:
         """Beside the others, since with TLS it waits for what the client says."""
