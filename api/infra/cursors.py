@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadSignature, Signer
+
+from api.infra import json
 
 _MARKS: dict[str, Callable[[str], Any]] = {"t": datetime.fromisoformat, "u": UUID}
 
@@ -16,44 +18,32 @@ _MARKS: dict[str, Callable[[str], Any]] = {"t": datetime.fromisoformat, "u": UUI
 class Cursors:
     """*keys*: the first signs, each of them is accepted. The salt changes when old notes mean nothing."""
 
-    def __init__(self, keys: tuple[str, ...], salt: str = "cursor-1") -> None:
-        oldest_first = list(reversed(keys))
-        self._serializer = URLSafeSerializer(oldest_first, salt=salt, serializer=_Notes)
+    def __init__(self, keys: tuple[str, ...], salt: str = "cursor-2") -> None:
+        self._signer = Signer(list(reversed(keys)), salt=salt)  # the oldest first
 
-    def write(self, note: Any) -> str:
-        """*note*: JSON with times and ids."""
-        return self._serializer.dumps(note)
+    def write(self, note: dict[str, Any], after: tuple[Any, ...]) -> str:
+        """*note*: JSON. *after*: values of which times and ids keep their types."""
+        text = json.dumps({**note, "after": [_marked(value) for value in after]})
+        return self._signer.sign(urlsafe_b64encode(text).rstrip(b"=")).decode("ascii")
 
     def read(self, cursor: str) -> Any:
-        """The note as it was written (tuples as lists), or None when we did not write it."""
+        """The note as it was written, with *after*, or None when we did not write it."""
         try:
-            return self._serializer.loads(cursor)
-        except BadData:
+            text = self._signer.unsign(cursor.encode("ascii"))
+            note = json.loads(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+        except (BadSignature, UnicodeEncodeError):
             return None
+        return {**note, "after": tuple(_unmarked(value) for value in note["after"])}
 
 
-class _Notes:
-    """JSON in which a time or an id keeps its type."""
-
-    @staticmethod
-    def dumps(note: Any) -> str:
-        return json.dumps(note, default=_marked, ensure_ascii=False, separators=(",", ":"))
-
-    @staticmethod
-    def loads(text: str | bytes) -> Any:
-        return json.loads(text, object_hook=_unmarked)
-
-
-def _marked(value: Any) -> dict[str, str]:
+def _marked(value: Any) -> Any:
     if isinstance(value, datetime):
         return {"~t": value.isoformat()}
-    if isinstance(value, UUID):
-        return {"~u": str(value)}
-    raise TypeError(f"no cursor can hold a {type(value).__name__}")
+    return {"~u": str(value)} if isinstance(value, UUID) else value
 
 
-def _unmarked(found: dict[str, Any]) -> Any:
-    for mark, read in _MARKS.items():
-        if (value := found.get(f"~{mark}")) is not None:
-            return read(value)
-    return found
+def _unmarked(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    [(mark, text)] = value.items()
+    return _MARKS[mark.removeprefix("~")](text)

@@ -85,28 +85,30 @@ class Order:
         show: Callable[[Select[tuple[T]]], Select[Any]] = _as_it_is,
     ) -> Part[T]:
         """Of entities. *show*: what is read of each, once it is found."""
-        found = session.execute(self.windowed(statement, window.form, show), window.values).all()
-        part = self.part(found, window)
-        return Part([row[0] for row in part.items], part.end)
+        found = self.windowed(statement, window.form, show).add_columns(*self.columns)
+        rows = session.execute(found, window.values).all()
+        wanted = rows[: window.size]
+        end = tuple(wanted[-1][1:]) if len(rows) > window.size else None
+        return Part([row[0] for row in wanted], end)
 
     def windowed(
         self, statement: Select[R], form: Form, show: Callable[[Select[R]], Select[Any]]
     ) -> Select[Any]:
-        """With the key of each row at its end; the parameters are ``Window.values``."""
+        """One row more than wanted; the parameters are ``Window.values``."""
         if form.has_offset:
             # What is passed over is counted off in the index, and only what is wanted is read.
             key = self.columns[-1]
             passed = self.directed(statement.with_only_columns(key)).offset(bindparam("passed"))
             statement = statement.where(key.in_(passed.limit(bindparam("most"))))
         statement = self.behind(statement, form)
-        more = self.directed(show(statement)).limit(bindparam("most"))
-        return more.add_columns(*self.columns)
+        return self.directed(show(statement)).limit(bindparam("most"))
 
     def part(self, rows: Sequence[Row[Any]], window: Window) -> Part[Row[Any]]:
-        """What ``windowed`` found: one row more than wanted tells whether more follow."""
+        """What ``windowed`` found, of values with those of the key among them."""
         wanted = rows[: window.size]
-        end = tuple(wanted[-1][-len(self.columns) :]) if len(rows) > window.size else None
-        return Part(wanted, end)
+        if len(rows) <= window.size:
+            return Part(wanted, None)
+        return Part(wanted, tuple(getattr(wanted[-1], str(each.key)) for each in self.columns))
 
     def behind(self, statement: Select[R], form: Form) -> Select[R]:
         """What comes after the key that the window names."""

@@ -211,7 +211,8 @@ def by_relevance(
     )
     order = Order((hits.c.rank, time, _POSTS.c.id))
     best = select(_POSTS.c.id).join(hits, hits.c.id == _POSTS.c.id)
-    return _part(session, order, order.windowed(best, window.form, _show), wanted, window)
+    statement = order.windowed(best, window.form, _show).add_columns(hits.c.rank)
+    return _part(session, order, statement, wanted, window)
 
 
 def _part(

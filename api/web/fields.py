@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -22,17 +22,26 @@ def timestamp(value: datetime) -> str:
 
 
 class Answer(Schema):
-    """Of rows of values, read by a function that is made once. What is nested stands in the same row: ``author_id``.
+    """Of rows of values, or of objects, read by a function that is made once for all that have the same fields.
 
-    marshmallow would ask anew for each value of each row what is to be done with it.
+    What is nested stands in the same row: ``author_id``. marshmallow would ask anew for each value of each row what
+    is to be done with it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._read = _reader(self)
+        self._readers: dict[tuple[str, ...] | None, Read] = {None: _reader(self, None)}
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
-        return [self._read(each) for each in obj] if many else self._read(obj)
+        if many:
+            return list(map(self._reader(obj[0]), obj)) if obj else []
+        return self._reader(obj)(obj)
+
+    def _reader(self, row: Any) -> Read:
+        names: tuple[str, ...] | None = getattr(row, "_fields", None)
+        if names not in self._readers:
+            self._readers[names] = _reader(self, names)
+        return self._readers[names]
 
 
 Read = Callable[[Any], Any]
@@ -53,13 +62,17 @@ CONVERTED: dict[type[fields.Field[Any]], Read | None] = {
 """What a value that is not null becomes for ``api.infra.json``; none where it is as it should be."""
 
 
-def _reader(schema: Schema, prefix: str = "") -> Read:
-    """Of a row with at least two values."""
+def _reader(schema: Schema, places: tuple[str, ...] | None, prefix: str = "") -> Read:
+    """Of rows whose values have these *places*, or of objects; they have two values at least."""
+
+    def getter(*names: str) -> Callable[[Any], Any]:
+        return itemgetter(*map(places.index, names)) if places else attrgetter(*names)
+
     own = {n: f for n, f in schema.dump_fields.items() if not isinstance(f, fields.Nested)}
-    values = attrgetter(*(prefix + name for name in own))
+    values = getter(*(prefix + name for name in own))
     converted = list(_converted(own))
     nested = [
-        (name, attrgetter(f"{prefix}{name}_id"), _reader(field.schema, f"{prefix}{name}_"))
+        (name, getter(f"{prefix}{name}_id"), _reader(field.schema, places, f"{prefix}{name}_"))
         for name, field in schema.dump_fields.items()
         if isinstance(field, fields.Nested)
     ]

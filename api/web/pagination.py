@@ -61,7 +61,7 @@ def asked(*, page: int = 1, size: int = 20, cursor: str | None = None, **given: 
     note = runtime().cursors.read(cursor)
     if note is None or note["list"] != request.path or not given.items() <= note["given"].items():
         raise CursorUnknown()
-    return Asked(Window(size, after=tuple(note["after"])), None, note["given"])
+    return Asked(Window(size, after=note["after"]), None, note["given"])
 
 
 def listed(wanted: Asked, part: Part[T], dump: Callable[..., list[Json]]) -> Json:
@@ -97,8 +97,8 @@ def _next(wanted: Asked, end: Key | None) -> str | None:
         return None
     if wanted.page is not None:
         return _numbered(wanted, wanted.page + 1) if wanted.page < LAST_PAGE else None
-    note = {"list": request.path, "given": wanted.given, "after": end}
-    return _url({"cursor": runtime().cursors.write(note), "size": wanted.window.size})
+    note = {"list": request.path, "given": wanted.given}
+    return _url({"cursor": runtime().cursors.write(note, end), "size": wanted.window.size})
 
 
 def _numbered(wanted: Asked, number: int) -> str:

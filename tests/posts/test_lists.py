@@ -169,11 +169,11 @@ class TestCursor:
     def test_is_refused_when_it_was_not_made_here(self, client: TestClient) -> None:
         cursor = cursor_of(data(client, POSTS, cursor="", size=1))
         said, _, signature = cursor.rpartition(".")
-        note = {"list": POSTS, "given": {}, "after": []}
+        note = {"list": POSTS, "given": {}}
 
         changed = "B" if cursor[5] == "A" else "A"
         forged = [cursor[:5] + changed + cursor[6:], said, f"{said}.", f".{signature}", cursor[1:]]
-        forged += [".", "-", "A" * 2_000, Cursors((NEW_SECRET,)).write(note)]
+        forged += [".", "-", "A" * 2_000, Cursors((NEW_SECRET,)).write(note, ())]
         for each in forged:
             refused(client, POSTS, cursor=each)
 
