@@ -6,8 +6,7 @@ import hashlib
 from datetime import timedelta
 from typing import NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, case, delete, extract, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Table, bindparam, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from api.models import LoginFailure, LoginSession, RefreshToken, User
@@ -38,20 +37,15 @@ class Presented(NamedTuple):
 
 # Put together once: every login needs them.
 _FAILURES, _SESSIONS = (cast(Table, model.__table__) for model in (LoginFailure, LoginSession))
-_failures, _started = _FAILURES.c.failures, _FAILURES.c.window_started_at
-_over = _started <= func.now() - WINDOW
-_COUNT = (
-    insert(_FAILURES)
-    .values(account_hash=bindparam("account"), failures=1)
-    .on_conflict_do_update(
-        index_elements=[_FAILURES.c.account_hash],
-        set_={
-            "failures": case((_over, 1), else_=_failures + 1),
-            "window_started_at": case((_over, func.now()), else_=_started),
-        },
-    )
-    .returning(_failures, extract("epoch", _started + WINDOW - func.now()))
-)
+# As text: SQLAlchemy compiles its own ON CONFLICT anew each time.
+_COUNT = text("""
+    INSERT INTO login_failures AS found (account_hash, failures) VALUES (:account, 1)
+    ON CONFLICT (account_hash) DO UPDATE SET
+        failures = CASE WHEN found.window_started_at <= now() - :window THEN 1 ELSE found.failures + 1 END,
+        window_started_at = CASE WHEN found.window_started_at <= now() - :window
+            THEN now() ELSE found.window_started_at END
+    RETURNING failures, extract(epoch FROM window_started_at + :window - now())
+""")
 _FORGET = delete(_FAILURES).where(_FAILURES.c.account_hash == bindparam("account"))
 _CLEAN = delete(_SESSIONS).where(
     _SESSIONS.c.user_id == bindparam("person"), ~LoginSession.is_alive()
@@ -64,7 +58,7 @@ def count_attempt(session: Session, account: str) -> Attempt:
     The row stays locked until the transaction ends, so attempts at one account go one by one, and
     many at once guess no more often than one after the other.
     """
-    number, wait = session.execute(_COUNT, {"account": _hash(account)}).one()
+    number, wait = session.execute(_COUNT, {"account": _hash(account), "window": WINDOW}).one()
     return Attempt(number, float(wait))
 
 

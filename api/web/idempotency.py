@@ -16,8 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify, request
-from sqlalchemy import ColumnElement, delete, func, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, delete, func, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -112,25 +111,25 @@ def remove_old(session: Session, number: int) -> int:
     return len(session.scalars(statement).all())
 
 
+# As text: SQLAlchemy compiles its own ON CONFLICT anew each time. Without a status: a refusal that had something to
+# write down left it behind.
+_CLAIM = text("""
+    INSERT INTO idempotency_keys AS found (user_id, key, request_hash) VALUES (:user_id, :key, :hash)
+    ON CONFLICT (user_id, key) DO UPDATE SET
+        request_hash = :hash, created_at = now(), status = NULL, headers = NULL, body = NULL
+        WHERE found.status IS NULL OR found.created_at < now() - :lifetime
+    RETURNING key
+""")
+
+
 def _is_new(session: Session, *, user_id: UUID, key: str, request_hash: bytes) -> bool:
     """Waits for another request with the key. Takes the place of one that is too old."""
-    fresh = {"request_hash": request_hash, "created_at": func.now()}
-    statement = (
-        insert(IdempotencyKey)
-        .values(user_id=user_id, key=key, **fresh)
-        .on_conflict_do_update(
-            index_elements=["user_id", "key"],
-            set_=fresh | {"status": None, "headers": None, "body": None},
-            # Without a status: a refusal that had something to write down left it behind.
-            where=or_(IdempotencyKey.status.is_(None), _is_old()),
-        )
-        .returning(IdempotencyKey.key)
-    )
     session.execute(
         text(f"SET LOCAL lock_timeout = {LONGEST_WAIT}; SET LOCAL statement_timeout = 0")
     )
     try:
-        is_new = session.scalar(statement) is not None
+        asked = {"user_id": user_id, "key": key, "hash": request_hash, "lifetime": LIFETIME}
+        is_new = session.scalar(_CLAIM, asked) is not None
     except OperationalError as err:
         if db_errors.sqlstate(err) == LOCK_TIMED_OUT:
             raise RequestInProgress() from err
