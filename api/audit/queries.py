@@ -1,17 +1,20 @@
-"""Every statement about audit rows, but for adding one."""
+"""Every statement about audit rows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Table, func, insert, select
 from sqlalchemy.orm import Session, joinedload
 
+from api.infra.db import core
 from api.infra.paging import Order, Part, Window, counted, within
 from api.models import AuditLog
 
+_ADD = insert(cast(Table, AuditLog.__table__))
 EXACT = ("actor_id", "action", "target_type", "target_id")
 
 
@@ -38,6 +41,10 @@ def newest(session: Session, wanted: Filter, window: Window) -> Part[AuditLog]:
         session, statement, window, lambda shown: shown.options(joinedload(AuditLog.actor))
     )
     return counted(session, part, statement, window)
+
+
+def add(session: Session, **values: Any) -> None:
+    core(session).execute(_ADD, values)
 
 
 def expire(session: Session, days: int) -> int:

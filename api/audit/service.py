@@ -44,16 +44,15 @@ def record(
     *target*: its type (a table's name in the singular) and id. No secret belongs into *details*.
     """
     target_type, target_id = target or (None, None)
-    session.add(
-        AuditLog(
-            action=action,
-            actor_id=actor.user_id,
-            target_type=target_type,
-            target_id=target_id,
-            ip=actor.ip,
-            request_id=actor.request_id,
-            details=details,
-        )
+    queries.add(
+        session,
+        action=action,
+        actor_id=actor.user_id,
+        target_type=target_type,
+        target_id=target_id,
+        ip=actor.ip,
+        request_id=actor.request_id,
+        details=details,
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from typing import NamedTuple, cast
+from uuid import UUID
 
-from sqlalchemy import Table, bindparam, delete, func, select, text
+from sqlalchemy import LargeBinary, Table, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from api.infra.db import core
+from api.infra.ids import new_id
 from api.models import LoginFailure, LoginSession, RefreshToken, User
 
 WINDOW = timedelta(minutes=15)
@@ -36,7 +39,9 @@ class Presented(NamedTuple):
 
 
 # Put together once: every login needs them.
-_FAILURES, _SESSIONS = (cast(Table, model.__table__) for model in (LoginFailure, LoginSession))
+_FAILURES, _SESSIONS, _TOKENS = (
+    cast(Table, model.__table__) for model in (LoginFailure, LoginSession, RefreshToken)
+)
 # As text: SQLAlchemy compiles its own ON CONFLICT anew each time.
 _COUNT = text("""
     INSERT INTO login_failures AS found (account_hash, failures) VALUES (:account, 1)
@@ -50,6 +55,18 @@ _FORGET = delete(_FAILURES).where(_FAILURES.c.account_hash == bindparam("account
 _CLEAN = delete(_SESSIONS).where(
     _SESSIONS.c.user_id == bindparam("person"), ~LoginSession.is_alive()
 )
+_NEW = (
+    insert(_SESSIONS)
+    .values(id=bindparam("login"), user_id=bindparam("person"), refresh_sequence=1)
+    .returning(_SESSIONS.c.id, _SESSIONS.c.refresh_sequence)
+    .cte("new")
+)
+_FIRST = select(bindparam("token", type_=LargeBinary), _NEW.c.id, _NEW.c.refresh_sequence)
+_BEGIN = (
+    insert(_TOKENS)
+    .from_select(["token_hash", "session_id", "sequence"], _FIRST)
+    .add_cte(_FORGET.cte("forgotten"), _CLEAN.cte("cleaned"))
+)
 
 
 def count_attempt(session: Session, account: str) -> Attempt:
@@ -58,12 +75,10 @@ def count_attempt(session: Session, account: str) -> Attempt:
     The row stays locked until the transaction ends, so attempts at one account go one by one, and
     many at once guess no more often than one after the other.
     """
-    number, wait = session.execute(_COUNT, {"account": _hash(account), "window": WINDOW}).one()
+    number, wait = (
+        core(session).execute(_COUNT, {"account": _hash(account), "window": WINDOW}).one()
+    )
     return Attempt(number, float(wait))
-
-
-def forget_attempts(session: Session, account: str) -> None:
-    session.execute(_FORGET, {"account": _hash(account)})
 
 
 def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
@@ -78,13 +93,19 @@ def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
     return len(session.scalars(removed.returning(LoginFailure.account_hash)).all())
 
 
-def clean_sessions(session: Session, user: User) -> None:
-    """Remove this person's sessions that nothing can bring back to life."""
-    session.execute(_CLEAN, {"person": user.id})
+def begin(session: Session, user: User, account: str, token: str) -> UUID:
+    """A session with its first refresh token, in one trip.
+
+    With it go the attempts at the account, and those sessions of the person that nothing can bring back to life.
+    """
+    login = new_id()
+    told = {"account": _hash(account), "person": user.id, "login": login, "token": _hash(token)}
+    core(session).execute(_BEGIN, told)
+    return login
 
 
 def clean_everyones_sessions(session: Session, most: int) -> int:
-    """As ``clean_sessions``, of anybody, with their refresh tokens, and as ``clean_attempts``."""
+    """Those of anybody that nothing can bring back to life, with their refresh tokens, and as ``clean_attempts``."""
     dead = (
         select(LoginSession.id)
         .where(~LoginSession.is_alive())

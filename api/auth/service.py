@@ -66,12 +66,13 @@ def log_in(session: Session, actor: Actor, *, email: str, password: str) -> Logg
     if user is None or not matches or user.status != "active":
         _note_failure(session, actor, user, attempt.number)
         raise InvalidCredentials()
-    queries.forget_attempts(session, account)
-    queries.clean_sessions(session, user)
     if passwords.is_outdated(user.password_hash):
         user.password_hash = passwords.hash_password(password)
+        session.flush()
+        session.refresh(user)
     _note_success(session, replace(actor, user_id=user.id), user, failures=attempt.number - 1)
-    return _begin(session, user)
+    token = _new_token()
+    return LoggedIn(user, queries.begin(session, user, account, token), token)
 
 
 def refresh(session: Session, actor: Actor, *, token: str, deny: Deny) -> LoggedIn:
@@ -85,7 +86,9 @@ def refresh(session: Session, actor: Actor, *, token: str, deny: Deny) -> Logged
     if found.sequence == login.refresh_sequence:
         login.refresh_sequence += 1
         login.refreshed_at = func.now()
-        return _give_token(session, found.user, login)
+        new = _new_token()
+        queries.add_refresh_token(session, login, new)
+        return LoggedIn(found.user, login.id, new)
     if found.sequence == login.refresh_sequence - 1 and found.is_recent:
         raise RefreshInProgress()
     _end(session, login, "token_reuse", deny)
@@ -117,19 +120,8 @@ def _present(session: Session, token: str) -> queries.Presented:
     return found
 
 
-def _begin(session: Session, user: User) -> LoggedIn:
-    login = LoginSession(user_id=user.id, refresh_sequence=1)
-    session.add(login)
-    session.flush()
-    return _give_token(session, user, login)
-
-
-def _give_token(session: Session, user: User, login: LoginSession) -> LoggedIn:
-    token = secrets.token_urlsafe(32)
-    queries.add_refresh_token(session, login, token)
-    session.flush()
-    session.refresh(user)
-    return LoggedIn(user, login.id, token)
+def _new_token() -> str:
+    return secrets.token_urlsafe(32)
 
 
 def _end(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from api.infra.paging import Order, Part, Window, counted, within
@@ -26,10 +26,13 @@ def hold(session: Session, user_id: UUID) -> User | None:
     return session.get(User, user_id, with_for_update=True)
 
 
+_BY_EMAIL = select(User).where(func.lower(User.email) == bindparam("sought"))
+_HOLD_BY_EMAIL = _BY_EMAIL.with_for_update(read=True)
+
+
 def by_email(session: Session, email: str, *, hold: bool = False) -> User | None:
     """Without regard to case. *hold*: nobody changes or deletes the person until we are done."""
-    statement = select(User).where(func.lower(User.email) == email.lower())
-    return session.scalar(statement.with_for_update(read=True) if hold else statement)
+    return session.scalar(_HOLD_BY_EMAIL if hold else _BY_EMAIL, {"sought": email.lower()})
 
 
 def lock_admins(session: Session) -> set[UUID]:
