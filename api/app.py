@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from connexion import FlaskApp
@@ -48,6 +49,7 @@ from api.web.json import Orjson
 from api.web.limits import Limits
 from api.web.policy import PolicyResolver
 from api.web.runtime import Runtime
+from api.web.trusted import known_to_be_valid
 from api.web.validation import Schemas, validator_map
 
 THREADS = 10
@@ -66,13 +68,16 @@ class App:
 def create_app(settings: Settings, contract: Contract | None = None, *, stock: bool = False) -> App:
     """The whole service, by the published contract or by another one.
 
-    *stock*: each request goes through Connexion's own layers, and not by the bridge (docs/adr/0022).
+    *stock*: each request goes through Connexion's own layers, and not by the bridge (docs/adr/0022), and Connexion
+    validates the published contract once more (docs/adr/0024).
     Raises ``ContractError`` or ``ResolverError`` on a contract without code.
     """
     logging.configure(settings)
+    validity = nullcontext() if contract or stock else known_to_be_valid()
     contract = contract or Contract.load()
     schemas = Schemas(contract)
-    connexion, resolver = _connexion(contract, schemas)
+    with validity:
+        connexion, resolver = _connexion(contract, schemas)
     runtime = _prepare(connexion.app, contract, schemas, settings)
     passwords.warm_up()
     inner: ASGIApp = connexion
