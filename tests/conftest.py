@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,14 +13,13 @@ from typing import Any
 import pytest
 from flask_migrate import upgrade
 from redis import Redis
-from sqlalchemy import event
-from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy import Connection, Engine, event
 from starlette.testclient import TestClient
 
 from api.app import App, create_app
 from api.commands import migrations
 from api.config import Settings
-from api.infra.db import READS, RequestSession
+from api.infra.db import READS
 from api.models import User
 from tests.memory import forget_all
 from tests.people import People, Person, sql
@@ -44,10 +44,14 @@ sys.settrace = _patiently
 SECRET = "a signing key for tests, 32 bytes or more"
 
 
-@event.listens_for(RequestSession, "do_orm_execute")
-def _only_reads(asked: ORMExecuteState) -> None:
+WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
+
+
+@event.listens_for(Engine, "before_cursor_execute")
+def _only_reads(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
     """A GET begins no transaction, so whatever it wrote would stay: none does."""
-    assert asked.is_select or READS not in asked.session.info, str(asked.statement)
+    if READS in connection.get_execution_options():
+        assert not WRITES.search(statement), statement
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,8 @@ db = SQLAlchemy(model_class=Base, session_options={"class_": RequestSession})
 def init_app(flask: Flask) -> None:
     db.init_app(flask)
     with flask.app_context():
-        flask.extensions[READS] = db.engine.execution_options(isolation_level="AUTOCOMMIT")
+        options = {"isolation_level": "AUTOCOMMIT", READS: True}
+        flask.extensions[READS] = db.engine.execution_options(**options)
 
 
 def only_read() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from api.app import App
 from api.errors import Conflict, DomainError, Overloaded
-from api.infra.db import TRIES, db, on_commit, transactional
+from api.infra.db import TRIES, core, db, on_commit, only_read, transactional
 from api.infra.ids import new_id
 from api.infra.logging import request_fields
 from api.infra.metrics import AFTER_COMMIT_FAILURES
@@ -103,6 +104,70 @@ class TestTransaction:
         }
 
         assert {name: db.session.scalar(text(f"SHOW {name}")) for name in wanted} == wanted
+
+
+HEARD = "SELECT query FROM pg_stat_activity WHERE pid = :pid"
+"""What a connection has asked last."""
+
+
+class TestReading:
+    def test_takes_one_trip(self, app: App, other: Connection) -> None:
+        """A known trap: psycopg2 tells the server of each change of the isolation level, before it and afterwards."""
+        question = "SELECT pg_backend_pid() -- the only question"
+        heard = []
+        for ask in (lambda: core(db.session()), db.session):
+            with app.flask.app_context():
+                only_read()
+                pid = ask().scalar(text(question))
+            heard.append(other.scalar(text(HEARD), {"pid": pid}))
+
+        assert heard == [question, question]
+
+    def test_needs_one_connection_with_the_orm_and_without(self, app: App) -> None:
+        question = text("SELECT pg_backend_pid()")
+        with app.flask.app_context():
+            only_read()
+            session = db.session()
+            pids = {
+                session.scalar(question),
+                core(session).scalar(question),
+                session.scalar(question),
+            }
+
+        assert len(pids) == 1
+
+    def test_leaves_no_transaction_and_no_connection(self, app: App, other: Connection) -> None:
+        with app.flask.app_context():
+            only_read()
+            pid = core(db.session()).scalar(text("SELECT pg_backend_pid()"))
+            state = other.scalar(
+                text("SELECT state FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid}
+            )
+            taken = db.engine.pool.checkedout()  # type: ignore[attr-defined]
+        with app.flask.app_context():
+            assert db.engine.pool.checkedout() == taken - 1  # type: ignore[attr-defined]
+
+        assert state == "idle"
+
+    @pytest.mark.parametrize(
+        "execute", [lambda: core(db.session()).execute, lambda: db.session.execute]
+    )
+    def test_that_writes_fails_a_test(self, app: App, execute: Callable[[], Any]) -> None:
+        """Nothing would undo it: tests/conftest.py listens to what is asked without a transaction."""
+        with app.flask.app_context():
+            only_read()
+            with pytest.raises(AssertionError, match="DELETE"):
+                execute()(text("DELETE FROM users"))
+
+    def test_is_over_once_something_is_written(
+        self, app: App, clean: None, other: Connection
+    ) -> None:
+        with app.flask.app_context():
+            only_read()
+            assert core(db.session()).scalar(text(COUNT)) == 0
+            transactional(write)()
+
+        assert other.scalar(text(COUNT)) == 1
 
 
 @pytest.mark.usefixtures("inside")
