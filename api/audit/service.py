@@ -39,7 +39,7 @@ def record(
     target: tuple[str, UUID] | None = None,
     **details: Any,
 ) -> None:
-    """Add a row that is stored, or not, together with what it tells of.
+    """Write a row that is stored, or not, together with what it tells of.
 
     *target*: its type (a table's name in the singular) and id. No secret belongs into *details*.
     """

@@ -125,8 +125,8 @@ def add_refresh_token(session: Session, login: LoginSession, token: str) -> None
 def present(session: Session, token: str) -> Presented | None:
     """Find a refresh token, current or not, and lock its session.
 
-    Tokens never change, so what is read beside the locked row cannot be stale: whether a token is
-    still the current one stands in the session alone.
+    Tokens never change, so what is read of them beside the locked row cannot be stale: whether one is
+    still the current one stands in the session alone. The person may have changed while we waited.
     """
     statement = (
         select(

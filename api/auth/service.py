@@ -88,6 +88,8 @@ def refresh(session: Session, actor: Actor, *, token: str, deny: Deny) -> Logged
         login.refreshed_at = func.now()
         new = _new_token()
         queries.add_refresh_token(session, login, new)
+        session.flush()
+        session.refresh(found.user)  # who waited for the session saw them as they were before
         return LoggedIn(found.user, login.id, new)
     if found.sequence == login.refresh_sequence - 1 and found.is_recent:
         raise RefreshInProgress()

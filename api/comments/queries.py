@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from api.models import Comment, Post, User
 Shown = Row[Any]
 """Of ``SHOWN``."""
 _COMMENTS, _USERS = (cast(Table, model.__table__) for model in (Comment, User))
-SHOWN = [*_COMMENTS.c, _USERS.c.username.label("author_username")]
+_SEEN = ("id", "post_id", "author_id", "body", "created_at", "updated_at", "version")
+SHOWN = [*(_COMMENTS.c[name] for name in _SEEN), _USERS.c.username.label("author_username")]
 """What readers see of a comment, and its version: values, of which the ORM keeps no copies to compare."""
 _OLDEST = Order((_COMMENTS.c.created_at, _COMMENTS.c.id), descending=False)
 
@@ -28,7 +29,7 @@ def _show(statement: Select[Any]) -> Select[Any]:
 
 
 # Statements that are asked over and over are put together once: that would take as long as running them.
-@cache
+@lru_cache(16)
 def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
     found = _show(select(_COMMENTS.c.id)).join(Post, Post.id == _COMMENTS.c.post_id)
     return found.where(_COMMENTS.c.id == bindparam("sought"), visible)
@@ -50,8 +51,7 @@ def by_id(
 
 def hold(session: Session, comment_id: UUID) -> Comment | None:
     """Locked until the transaction ends; its post has to be locked before."""
-    statement = select(Comment).where(Comment.id == comment_id).with_for_update()
-    return session.scalar(statement.execution_options(populate_existing=True))
+    return session.scalar(select(Comment).where(Comment.id == comment_id).with_for_update())
 
 
 def of_post(session: Session, post_id: UUID, window: Window) -> Part[Shown]:

@@ -11,7 +11,7 @@ from api.web.fields import Answer, Timestamp
 class CommentSchema(Answer):
     id = fields.UUID()
     post_id = fields.UUID()
-    author = fields.Nested(AuthorSchema)
     body = fields.String()
     created_at = Timestamp()
     updated_at = Timestamp()
+    author = fields.Nested(AuthorSchema)

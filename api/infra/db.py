@@ -59,10 +59,12 @@ class RequestSession(FlaskSession):
         return self.core() if READS in self.info else super().get_bind(*args, **kwargs)
 
     def close(self) -> None:
-        super().close()
-        if self._reading is not None:
-            self._reading.close()
-            self._reading = None
+        reading, self._reading = self._reading, None
+        try:
+            super().close()
+        finally:
+            if reading is not None:
+                reading.close()
 
 
 READS = "madang-reads"
@@ -82,7 +84,10 @@ def only_read() -> None:
 
 
 def core(session: Session) -> Connection:
-    """For statements of values, of which the session has nothing to remember: that would take as long as they do."""
+    """For statements of values, of which the session has nothing to remember: that would take as long as they do.
+
+    Nothing that waits in the session is written before them; who needs that flushes first.
+    """
     return session.core() if isinstance(session, RequestSession) else session.connection()
 
 

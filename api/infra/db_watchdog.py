@@ -107,8 +107,9 @@ class WatchedConnection(connection):
             super().rollback()
 
     def set_isolation_level(self, level: Any) -> None:
-        # Before and after a request that only reads: with a transaction, or without. psycopg2's own would also tell the
-        # server its default, a trip each time. A lost connection cannot be set, and whoever uses it hears of it.
+        # Before and after a request that only reads: without a transaction, or with one of the server's default level.
+        # psycopg2's own would also tell the server of it, a trip each time. A lost connection cannot be set: whoever
+        # uses it hears of it.
         with suppress(OperationalError, InterfaceError):
             self.autocommit = level == ISOLATION_LEVEL_AUTOCOMMIT
 

@@ -3,11 +3,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from api.infra.db import Base
 from api.models.columns import Created, Id, String, Updated, Version
-from api.models.user import User
 
 AUTHOR = "fk_comments_author_id"
 
@@ -30,5 +29,3 @@ class Comment(Base):
     created_at: Mapped[Created]
     updated_at: Mapped[Updated]
     version: Mapped[Version]
-
-    author: Mapped[User | None] = relationship(lazy="raise")

@@ -14,11 +14,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from api.infra.db import Base
 from api.models.columns import Counter, Created, Id, String, Time, Updated, Version
-from api.models.user import User
 
 AUTHOR = "fk_posts_author_id"
 
@@ -74,9 +73,6 @@ class Post(Base):
     created_at: Mapped[Created]
     updated_at: Mapped[Updated]
     version: Mapped[Version]
-
-    # Loading is a decision of the query, never an accident of the answer.
-    author: Mapped[User] = relationship(lazy="raise")
 
 
 TABLE = cast(Table, Post.__table__)

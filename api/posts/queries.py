@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -104,7 +104,7 @@ def _show(statement: Select[Any]) -> Select[Any]:
 
 
 # Statements that are asked over and over are put together once: that would take as long as running them.
-@cache
+@lru_cache(16)
 def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
     return _show(select(_POSTS.c.id)).where(_POSTS.c.id == bindparam("sought"), visible)
 
@@ -175,7 +175,7 @@ def _order(column: str, descending: bool) -> Order:
     return Order((_POSTS.c[column], _POSTS.c.id), descending)
 
 
-@cache
+@lru_cache(256)
 def _in_order(
     visible: ColumnElement[bool],
     given: tuple[str, ...],

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from api.app import App
 from tests.auth.flows import (
     Query,
     at_once,
@@ -15,6 +16,7 @@ from tests.auth.flows import (
     go_on,
     log_out,
     me,
+    meanwhile,
     refresh,
 )
 from tests.people import Person
@@ -43,6 +45,17 @@ class TestRefresh:
         assert data["access_token"] != login.access
         assert cookie_of(response) != login.refresh
         assert me(client, data["access_token"]).status_code == 200
+
+    def test_tells_of_the_person_as_they_are_after_it_has_waited(
+        self, client: TestClient, app: App, ada: Person, query: Query
+    ) -> None:
+        """For somebody who holds the session and changes the person, as every write of theirs does."""
+        login = begin(client, ada.email)
+        change = "SELECT 1 FROM sessions FOR UPDATE; UPDATE users SET bio = 'changed'"
+
+        response = meanwhile(query, app, change, lambda: refresh(client, login.refresh))
+
+        assert response.json()["data"]["user"]["bio"] == "changed"
 
     def test_leaves_access_tokens_that_were_given_before(
         self, client: TestClient, ada: Person

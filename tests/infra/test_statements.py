@@ -46,6 +46,29 @@ def test_no_operation_has_a_statement_compiled_each_time(
     assert compiled_anew == []
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=yard",
+        "q=yard&sort=relevance&cursor=",
+        "sort=created_at&page=2",
+        "cursor=&created_after=2026-01-01T00:00:00Z",
+        "created_before=2099-01-01T00:00:00Z&author_id={ada}",
+        "is_published=false",
+    ],
+)
+def test_nor_has_a_list_in_another_form(
+    client: TestClient, ada: Person, compiled_anew: list[str], query: str
+) -> None:
+    CALLS["create_post"](client, ada)
+    compiled_anew.clear()
+
+    path = f"/api/v1/posts?{query.format(ada=ada.id)}"
+    assert client.get(path, headers=ada.auth).status_code == 200
+
+    assert compiled_anew == []
+
+
 def test_nor_has_what_may_be_repeated(
     client: TestClient, ada: Person, compiled_anew: list[str]
 ) -> None:

@@ -106,28 +106,36 @@ class Greeting(asyncio.Protocol):
         self.ended.set_result(None)
 
 
-def test_who_waits_when_it_closes_is_let_in() -> None:
-    """The kernel would end their connections, and with them what a proxy has asked already."""
+@pytest.mark.parametrize("last", [BURST, 0])
+def test_who_waits_when_a_worker_takes_its_leave_is_let_in(last: int) -> None:
+    """The kernel would end their connections, and with them what a proxy has asked already.
 
-    async def close_at_once(listening: socket.socket) -> None:
-        greeted: list[Greeting] = []
-
-        def greeting() -> Greeting:
-            greeted.append(Greeting())
-            return greeted[-1]
-
-        listener = Listener(asyncio.get_running_loop(), greeting, listening, None)
-        listener.close()
-        await listener.wait_closed()
-        for each in greeted:
-            await each.ended
-
+    If it has no time to answer them, they are left to who else listens there.
+    """
     with socket.create_server(("127.0.0.1", 0), backlog=BURST) as listening, ExitStack() as stack:
         place = listening.getsockname()
+        other = stack.enter_context(listening.dup())
         waiting = [stack.enter_context(socket.create_connection(place)) for _ in range(BURST)]
-        asyncio.run(close_at_once(listening))
+        asyncio.run(listen_and_close(listening, last))
 
-        assert [each.recv(7) for each in waiting] == [b"welcome"] * BURST
+        assert [each.recv(7) for each in waiting[:last]] == [b"welcome"] * last
+        for _ in waiting[last:]:
+            other.accept()[0].close()
+
+
+async def listen_and_close(listening: socket.socket, last: int) -> None:
+    greeted: list[Greeting] = []
+
+    def greeting() -> Greeting:
+        greeted.append(Greeting())
+        return greeted[-1]
+
+    loop = asyncio.get_running_loop()
+    listener = Listener(loop, greeting, listening, None, last=lambda: last)
+    listener.close()
+    await listener.wait_closed()
+    for each in greeted:
+        await each.ended
 
 
 def _to(worker: psutil.Process, port: int | None) -> int:

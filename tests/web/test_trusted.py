@@ -30,6 +30,7 @@ def test_connexion_checks_again_afterwards() -> None:
     stock = vars(Specification)[CHECK]
 
     with known_to_be_valid():
+        Specification.from_dict({"openapi": "3.0.3", "paths": {}})
         assert vars(Specification)[CHECK] is not stock
 
     assert vars(Specification)[CHECK] is stock

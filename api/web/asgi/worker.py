@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import Callable
 from socket import socket
 from ssl import SSLContext
 from typing import Any
@@ -19,8 +19,6 @@ AT_ONCE = 8
 """Connections that are taken together where many wait; the first time one, then two, four, and so on."""
 PAUSE = 0.001
 """Seconds in which the next ones are another worker's."""
-MOST = 2048
-"""Connections that the kernel lets wait, by gunicorn's ``backlog``."""
 REST = 1.0
 """Seconds when no more files can be opened."""
 
@@ -35,7 +33,11 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _listen(
         self, factory: Any, *, sock: socket, ssl: SSLContext | None = None, **_: Any
     ) -> Listener:
-        return Listener(self.loop, factory, sock, ssl)
+        return Listener(self.loop, factory, sock, ssl, last=self._last)
+
+    def _last(self) -> int:
+        """How many connections it takes before it stops listening: all that wait, if it has time to answer them."""
+        return self.cfg.backlog if drain.is_leaving() and not self._quick_shutdown else 0
 
     def handle_exit_signal(self) -> None:
         drain.begin(self.loop, super().handle_exit_signal)
@@ -54,11 +56,14 @@ class Listener:
         factory: Any,
         listening: socket,
         ssl: SSLContext | None,
+        *,
+        last: Callable[[], int],
     ) -> None:
         self._loop = loop
         self._factory = factory
         self._listening = listening
         self._ssl = ssl
+        self._last = last
         self._beginning: set[asyncio.Task[Any]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._next = 1
@@ -67,16 +72,18 @@ class Listener:
         self._look()
 
     def close(self) -> None:
-        """Lets in whoever waits: else the kernel ends their connections, with what they have asked already."""
+        """Lets in whoever waits.
+
+        If nobody else listens there, the kernel ends their connections, with what they have asked already.
+        """
         if self._pause:
             self._pause.cancel()
         self._loop.remove_reader(self._listening)
-        with suppress(OSError):
-            self._accept(MOST)
+        self._try_to_accept(self._last())
         self._listening.close()
 
     async def wait_closed(self) -> None:
-        """Until all of them count as connected, and are waited for."""
+        """Until all of them count as connected, and are waited for; gunicorn gives them half a second."""
         if self._beginning:
             await asyncio.wait(self._beginning)
 
@@ -85,25 +92,35 @@ class Listener:
 
     def _take(self) -> None:
         self._loop.remove_reader(self._listening)
-        try:
-            more_wait = self._accept(self._next) == self._next
-        except OSError as err:
-            log.error("no connection can be taken: %s", err.strerror)
+        taken = self._try_to_accept(self._next)
+        if taken is None:
             self._pause = self._loop.call_later(REST, self._look)
             return
-        self._next = min(self._next * 2, AT_ONCE) if more_wait else 1
-        self._pause = self._loop.call_later(PAUSE, self._take if more_wait else self._look)
+        may_be_more = taken == self._next
+        self._next = min(self._next * 2, AT_ONCE) if may_be_more else 1
+        self._pause = self._loop.call_later(PAUSE, self._take if may_be_more else self._look)
+
+    def _try_to_accept(self, most: int) -> int | None:
+        """How many there were; None when no more files can be opened."""
+        try:
+            return self._accept(most)
+        except OSError as err:
+            log.error("no connection can be taken: %s", err.strerror)
+            return None
 
     def _accept(self, most: int) -> int:
-        """How many there were."""
-        for taken in range(most):
+        taken = 0
+        while taken < most:
             try:
                 connection, _ = self._listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return taken
+            except (InterruptedError, ConnectionAbortedError):
+                continue
+            except BlockingIOError:
+                break
             connection.setblocking(False)  # noqa: FBT003
             self._begin(connection)
-        return most
+            taken += 1
+        return taken
 
     def _begin(self, connection: socket) -> None:
         """Beside the others, since with TLS it waits for what the client says."""
