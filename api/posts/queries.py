@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
+from types import MappingProxyType
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     Column,
     ColumnElement,
     Row,
     Select,
     Table,
     Update,
+    Uuid,
     bindparam,
     case,
     func,
@@ -53,6 +57,8 @@ SHOWN = _shown(_POSTS.c)
 
 MOST_HITS = 1_000
 """Of a search: so many are counted, and the newest so many are put in order of relevance."""
+FEW_HITS = 200
+"""So many are remembered from being counted, and not searched for once more."""
 _NARROW: dict[str, ColumnElement[bool]] = {
     "author_id": Post.author_id == bindparam("author_id"),
     "created_after": Post.created_at > bindparam("created_after"),
@@ -159,15 +165,20 @@ def in_order(
     column: str,
     descending: bool,
     are_few: bool,
+    among: Sequence[UUID] | None = None,
 ) -> Part[Shown]:
-    """By ``published_at`` or ``created_at``. *are_few*: as many as can be counted."""
+    """By ``published_at`` or ``created_at``. *are_few*: as many as can be counted. *among*: what was found already."""
     order = _order(column, descending)
-    if wanted.search or (are_few and wanted.has_times):
+    if among is not None:
+        statement = _in_order(
+            wanted.visible, wanted.given, column, descending, window.form, has_ids=True
+        )
+    elif wanted.search or (are_few and wanted.has_times):
         found = _found_first(order, wanted, window, are_few=are_few)
         statement = order.windowed(found, window.form, _show)
     else:
         statement = _in_order(wanted.visible, wanted.given, column, descending, window.form)
-    return _part(session, order, statement, wanted, window)
+    return _part(session, order, statement, wanted, window, {"among": list(among or ())})
 
 
 @cache
@@ -182,8 +193,12 @@ def _in_order(
     column: str,
     descending: bool,
     form: Form,
+    *,
+    has_ids: bool = False,
 ) -> Select[Any]:
     narrowed = _narrowed(select(_POSTS.c.id), visible, given)
+    if has_ids:
+        narrowed = narrowed.where(_POSTS.c.id == func.any(bindparam("among", type_=ARRAY(Uuid))))
     return _order(column, descending).windowed(narrowed, form, _show)
 
 
@@ -217,15 +232,31 @@ def by_relevance(
 
 
 def _part(
-    session: Session, order: Order, statement: Select[Any], wanted: Filter, window: Window
+    session: Session,
+    order: Order,
+    statement: Select[Any],
+    wanted: Filter,
+    window: Window,
+    values: Mapping[str, Any] = MappingProxyType({}),
 ) -> Part[Shown]:
-    rows = core(session).execute(statement, wanted.values | window.values).all()
+    rows = core(session).execute(statement, {**wanted.values, **window.values, **values}).all()
     return order.part(rows, window)
 
 
-def count_hits(session: Session, wanted: Filter) -> int | None:
-    """None for more than ``MOST_HITS``."""
-    return count(session, wanted.narrow(select(_POSTS.c.id)), MOST_HITS, wanted.values)
+@dataclass(frozen=True, slots=True)
+class Hits:
+    total: int | None = None
+    """None for more than can be counted, ``MOST_HITS`` of a search."""
+    ids: Sequence[UUID] | None = None
+    """None for more than ``FEW_HITS``, and where nobody asked for them."""
+
+
+def hits(session: Session, wanted: Filter) -> Hits:
+    found = wanted.narrow(select(_POSTS.c.id)).limit(MOST_HITS + 1).subquery()
+    number = func.count()
+    ids = case((number <= FEW_HITS, func.array_agg(found.c.id)))
+    total, few = core(session).execute(select(number, ids).select_from(found), wanted.values).one()
+    return Hits(total if total <= MOST_HITS else None, few)
 
 
 def count_some(session: Session, wanted: Filter) -> int | None:

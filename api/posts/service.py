@@ -57,11 +57,9 @@ def listed(
         search=None if q is None else parse(q),
         **narrow,
     )
-    total = _total(session, wanted, is_published) if window.is_numbered or wanted.search else None
-    if (
-        wanted.search and total == 0
-    ):  # a search that finds nothing looks at much, and once is enough
-        return Part([], None, total if window.is_numbered else None)
+    found = _counted(session, wanted, window, is_published=is_published)
+    if wanted.search and found.total == 0:
+        return Part([], None, found.total if window.is_numbered else None)
     if wanted.search and sort == RELEVANCE:
         part = queries.by_relevance(session, wanted, wanted.search, window, drafts=not is_published)
     else:
@@ -72,17 +70,23 @@ def listed(
             window,
             column=sort.lstrip("-") if is_published else "created_at",
             descending=sort.startswith("-"),
-            are_few=total is not None,
+            are_few=found.total is not None,
+            among=found.ids,
         )
-    return replace(part, total=total if window.is_numbered else None)
+    return replace(part, total=found.total if window.is_numbered else None)
 
 
-def _total(session: Session, wanted: queries.Filter, is_published: bool) -> int | None:
+def _counted(
+    session: Session, wanted: queries.Filter, window: Window, *, is_published: bool
+) -> queries.Hits:
+    """What is searched for is counted in a walk as well: few hits are found by other means than many."""
     if wanted.search:
-        return queries.count_hits(session, wanted)
+        return queries.hits(session, wanted)
+    if not window.is_numbered:
+        return queries.Hits()
     if is_published and wanted.has_nothing:
-        return queries.count_published(session)
-    return queries.count_some(session, wanted)
+        return queries.Hits(queries.count_published(session))
+    return queries.Hits(queries.count_some(session, wanted))
 
 
 def get(session: Session, actor: Actor, *, post_id: UUID) -> Shown:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from redis import Redis
 from starlette.testclient import TestClient
 
+from api.posts.queries import FEW_HITS
 from tests.memory import forget_all
 from tests.people import People, Person
+from tests.posts.conftest import Shelf
 
 POSTS = "/api/v1/posts"
 Query = Callable[..., list[tuple[object, ...]]]
@@ -51,6 +54,36 @@ def find(client: TestClient, ada: Person) -> Find:
         return [names[item["id"]] for item in data["items"]]
 
     return ask
+
+
+@pytest.mark.parametrize("number", [FEW_HITS, FEW_HITS + 1])
+def test_few_hits_and_many_are_listed_alike(
+    client: TestClient, ada: Person, shelf: Shelf, number: int
+) -> None:
+    """Few are remembered from being counted, many are searched for once more."""
+    shelf.put_many(ada, number, "a magpie")
+
+    numbered = [found(client, page=page, size=67) for page in (1, 2, 3, 4)]
+    walked = list(walk(client, size=67))
+
+    titles = [f"post {each}" for each in range(1, number + 1)]
+    assert [title for part in numbered for title in part["items"]] == titles
+    assert {part["total"] for part in numbered} == {number}
+    assert walked == titles
+
+
+def found(client: TestClient, **params: int | str) -> dict[str, Any]:
+    data: dict[str, Any] = client.get(POSTS, params={"q": "magpie", **params}).json()["data"]
+    return {**data, "items": [item["title"] for item in data["items"]]}
+
+
+def walk(client: TestClient, size: int) -> Iterator[str]:
+    part = found(client, cursor="", size=size)
+    yield from part["items"]
+    while part["next"]:
+        data = client.get(part["next"]).json()["data"]
+        part = {**data, "items": [item["title"] for item in data["items"]]}
+        yield from part["items"]
 
 
 @pytest.mark.parametrize(
