@@ -20,7 +20,7 @@ from api.infra.paging import Part, Window
 from api.infra.versions import Seen
 from api.models import Post, User
 from api.models.post import AUTHOR
-from api.posts import policy, queries
+from api.posts import counters, policy, queries
 from api.posts.queries import Shown
 from api.posts.search import parse
 
@@ -85,7 +85,7 @@ def _counted(
     if not window.is_numbered:
         return queries.Hits()
     if is_published and wanted.has_nothing:
-        return queries.Hits(queries.count_published(session))
+        return queries.Hits(counters.count_published(session))
     return queries.Hits(queries.count_some(session, wanted))
 
 
@@ -155,7 +155,7 @@ def delete(session: Session, actor: Actor, *, post_id: UUID, seen: Seen = None) 
 
 def count_comments(session: Session, *, post_id: UUID, number: int) -> None:
     """That many more, or fewer."""
-    queries.add_to_comment_count(session, post_id, number)
+    counters.add_to_comment_count(session, post_id, number)
     forget(session, POSTS)
 
 
@@ -166,13 +166,13 @@ def hold_all(session: Session, *, author_id: UUID) -> None:
 
 def lose_author(session: Session, *, author: User) -> None:
     """To be called before the account goes, and all posts of it."""
-    queries.add_to_total(session, -author.post_count)
+    counters.add_to_total(session, -author.post_count)
     forget(session, POSTS)
 
 
 def _count(session: Session, author_id: UUID, number: int) -> None:
     """So many more published posts, or fewer."""
-    queries.add_to_post_count(session, author_id, number)
+    counters.add_to_post_count(session, author_id, number)
     forget(session, POSTS)
     forget(session, profile(author_id))
 
