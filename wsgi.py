@@ -2,10 +2,14 @@
 
 import os
 
-from api.app import create_app
-from api.config import Settings
-from api.infra import tracing
-from api.infra.db import db
+from api.infra import memory, unused
+
+memory.share()
+with unused.left_out():
+    from api.app import create_app
+    from api.config import Settings
+    from api.infra import tracing
+    from api.infra.db import db
 
 settings = Settings.from_env(os.environ)
 service = create_app(settings)

@@ -72,12 +72,13 @@ def child_exit(_server: object, worker: object) -> None:
 
 def post_worker_init(_worker: object) -> None:
     """What cannot be parsed is answered in the service's own shape, and connections end as announced."""
-    from api.infra import log_queue
+    from api.infra import log_queue, memory
     from api.web.asgi import drain, unparsable
 
     # What the start has made stays for good: no collection needs to look at it again.
     gc.collect()
     gc.freeze()
+    memory.give_back()
     log_queue.begin()
     unparsable.install()
     drain.install()

@@ -6,7 +6,7 @@ come and go (keyset pagination).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -134,23 +134,20 @@ def counted(
     return replace(part, total=count(session, statement, most)) if window.is_numbered else part
 
 
-def count(
-    session: Session,
-    statement: Select[Any],
-    most: int = MOST_COUNTED,
-    values: Mapping[str, Any] | None = None,
-) -> int | None:
-    """How many rows there are; none for more than *most*, since counting takes longer the more they are.
+def count(session: Session, statement: Select[Any], most: int = MOST_COUNTED) -> int | None:
+    """How many rows there are; none for more than *most*, since counting takes longer the more they are."""
+    found = core(session).scalar(bounded_count(statement, most)) or 0
+    return found if found <= most else None
 
-    *values*: the parameters of the statement.
-    """
+
+def bounded_count(statement: Select[Any], most: int) -> Select[tuple[int]]:
+    """Up to one more than *most*."""
     bounded = (
         statement.with_only_columns(literal_column("1"), maintain_column_froms=True)
         .limit(most + 1)
         .subquery()
     )
-    found = core(session).scalar(select(func.count()).select_from(bounded), values) or 0
-    return found if found <= most else None
+    return select(func.count()).select_from(bounded)
 
 
 def within(

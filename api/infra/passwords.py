@@ -6,35 +6,76 @@ The list of common passwords is ``common_passwords.txt``; its head names source 
 from __future__ import annotations
 
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock, Timer
+from typing import ParamSpec, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from api.infra import memory
 from api.infra.metrics import PASSWORD_HASHES
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LIST = Path(__file__).with_name("common_passwords.txt")
 AT_ONCE = 4
 """Hashes a worker computes at the same time: each takes 19 MiB and a core for some 27 ms."""
+IDLE = 5.0
+"""Seconds without a hash, after which the memory that they took is given back."""
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
-_threads = ThreadPoolExecutor(AT_ONCE, "passwords")
-"""Of their own, since malloc keeps those 19 MiB for each thread that has ever computed a hash."""
+
+
+class _Memory:
+    """Kept from one hash to the next, since the system would clear it anew, and given back when there is none."""
+
+    def __init__(self) -> None:
+        self._used = 0.0
+        self._timer: Timer | None = None
+        self._lock = Lock()
+
+    def use(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        PASSWORD_HASHES.inc()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            with self._lock:
+                self._used = time.monotonic()
+                if self._timer is None:
+                    self._look_in(IDLE)
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer = Timer(seconds, self._look)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _look(self) -> None:
+        with self._lock:
+            left = self._used + IDLE - time.monotonic()
+            if left > 0:
+                self._look_in(left)
+                return
+            self._timer = None
+        memory.give_back()
+
+
+_memory = _Memory()
 
 
 def hash_password(password: str) -> str:
-    PASSWORD_HASHES.inc()
-    return _threads.submit(_hasher.hash, password).result()
+    return _memory.use(_hasher.hash, password)
 
 
 def verify(stored: str | None, password: str) -> bool:
     """Compare in one hash computation, also when there is no such person: the time tells nothing."""
-    PASSWORD_HASHES.inc()
     known = _nobody() if stored is None else stored
     try:
-        _threads.submit(_hasher.verify, known, password).result()
+        _memory.use(_hasher.verify, known, password)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

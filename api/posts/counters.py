@@ -6,7 +6,7 @@ import random
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import Column, Table, Update, bindparam, func, select, text, update
+from sqlalchemy import BigInteger, Column, Table, Update, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
@@ -15,12 +15,12 @@ from api.models.post_total import SHARDS
 
 _POSTS, _USERS = (cast(Table, model.__table__) for model in (Post, User))
 
-_PUBLISHED = select(func.sum(PostTotal.published))
+PUBLISHED = select(func.coalesce(func.sum(PostTotal.published), 0).cast(BigInteger))
+"""How many there are, by the counter."""
 
 
 def count_published(session: Session) -> int:
-    """All of them, by the counter."""
-    return int(core(session).scalar(_PUBLISHED) or 0)
+    return int(core(session).execute(PUBLISHED).scalar_one())
 
 
 def _add_to(table: Table, counter: Column[int]) -> Update:

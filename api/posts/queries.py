@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum, auto
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -21,15 +22,16 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    null,
     select,
 )
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
 from api.infra.ids import new_id
-from api.infra.paging import Form, Order, Part, Window, count
+from api.infra.paging import MOST_COUNTED, Form, Order, Part, Window, bounded_count
 from api.models import Post, User
-from api.posts.search import Search
+from api.posts import counters, search
 
 T = TypeVar("T", bound=tuple[object, ...])
 
@@ -60,6 +62,14 @@ _NARROW: dict[str, ColumnElement[bool]] = {
 }
 
 
+class Kind(NamedTuple):
+    """What a statement has to know of a ``Filter``, of which the rest are its parameters."""
+
+    visible: ColumnElement[bool]
+    given: tuple[str, ...]
+    terms: search.Forms | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
     """Which posts are listed; *visible* says of whom and whether they are published, to *reader*."""
@@ -69,15 +79,16 @@ class Filter:
     author_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
-    search: Search | None = None
+    search: search.Search | None = None
 
     @property
-    def given(self) -> tuple[str, ...]:
-        return tuple(name for name in _NARROW if getattr(self, name) is not None)
+    def kind(self) -> Kind:
+        given = tuple(name for name in _NARROW if getattr(self, name) is not None)
+        return Kind(self.visible, given, self.search.forms if self.search else None)
 
     @property
     def has_nothing(self) -> bool:
-        return not self.given and self.search is None
+        return not self.kind.given and self.search is None
 
     @property
     def has_times(self) -> bool:
@@ -85,18 +96,20 @@ class Filter:
 
     @property
     def values(self) -> dict[str, Any]:
-        """The parameters of ``narrow``."""
-        return {name: getattr(self, name) for name in ("reader", *_NARROW)}
-
-    def narrow(self, statement: Select[T]) -> Select[T]:
-        statement = _narrowed(statement, self.visible, self.given)
-        return statement if self.search is None else statement.where(self.search.condition)
+        """The parameters of ``_narrowed``."""
+        given = {name: getattr(self, name) for name in ("reader", *_NARROW)}
+        return {**given, **self.search.values} if self.search else given
 
 
-def _narrowed(
-    statement: Select[T], visible: ColumnElement[bool], given: tuple[str, ...]
-) -> Select[T]:
-    return statement.where(visible, *(_NARROW[name] for name in given))
+def _narrowed(statement: Select[T], kind: Kind) -> Select[T]:
+    statement = statement.where(kind.visible, *(_NARROW[name] for name in kind.given))
+    return statement if kind.terms is None else statement.where(search.condition(kind.terms))
+
+
+def _among(statement: Select[T], kind: Kind) -> Select[T]:
+    """Those of the parameter ``among``, which a search has found."""
+    known = _POSTS.c.id == func.any(bindparam("among", type_=ARRAY(Uuid)))
+    return _narrowed(statement, kind._replace(terms=None)).where(known)
 
 
 def _show(statement: Select[Any]) -> Select[Any]:
@@ -151,6 +164,21 @@ def hold_all(session: Session, author_id: UUID) -> None:
     session.execute(statement.with_for_update())
 
 
+class Way(Enum):
+    """How the rows of a list are found."""
+
+    IN_ORDER = auto()
+    """Along the index of the order."""
+    COUNTED = auto()
+    """The same, and with each row how many there are."""
+    AMONG = auto()
+    """Among ids that are known."""
+    HITS_FIRST = auto()
+    """By the index of what is wanted: all of them."""
+    NEWEST_HITS_FIRST = auto()
+    """The same: so many of the first ones as a search counts."""
+
+
 def in_order(
     session: Session,
     wanted: Filter,
@@ -158,21 +186,26 @@ def in_order(
     *,
     column: str,
     descending: bool,
-    are_few: bool,
+    are_few: bool = False,
     among: Sequence[UUID] | None = None,
+    has_total: bool = False,
 ) -> Part[Shown]:
-    """By ``published_at`` or ``created_at``. *are_few*: as many as can be counted. *among*: what was found already."""
-    order = _order(column, descending)
+    """By ``published_at`` or ``created_at``.
+
+    *are_few*: as many as can be counted. *among*: what was found already. *has_total*: of all that is published.
+    """
+    way = Way.COUNTED if has_total else Way.IN_ORDER
     if among is not None:
-        statement = _in_order(
-            wanted.visible, wanted.given, column, descending, window.form, has_ids=True
-        )
+        way = Way.AMONG
     elif wanted.search or (are_few and wanted.has_times):
-        found = _found_first(order, wanted, window, are_few=are_few)
-        statement = order.windowed(found, window.form, _show)
-    else:
-        statement = _in_order(wanted.visible, wanted.given, column, descending, window.form)
-    return _part(session, order, statement, wanted, window, {"among": list(among or ())})
+        way = Way.HITS_FIRST if are_few else Way.NEWEST_HITS_FIRST
+    statement = _in_order(wanted.kind, column, descending, window.form, way)
+    order = _order(column, descending)
+    part = _part(session, order, statement, wanted, window, {"among": list(among or ())})
+    if not has_total:
+        return part
+    total = part.items[0].total if part.items else counters.count_published(session)
+    return replace(part, total=total)
 
 
 @cache
@@ -181,48 +214,57 @@ def _order(column: str, descending: bool) -> Order:
 
 
 @lru_cache(256)
-def _in_order(
-    visible: ColumnElement[bool],
-    given: tuple[str, ...],
-    column: str,
-    descending: bool,
-    form: Form,
-    *,
-    has_ids: bool = False,
-) -> Select[Any]:
-    narrowed = _narrowed(select(_POSTS.c.id), visible, given)
-    if has_ids:
-        narrowed = narrowed.where(_POSTS.c.id == func.any(bindparam("among", type_=ARRAY(Uuid))))
-    return _order(column, descending).windowed(narrowed, form, _show)
+def _in_order(kind: Kind, column: str, descending: bool, form: Form, way: Way) -> Select[Any]:
+    order = _order(column, descending)
+    narrowed = _narrowed(select(_POSTS.c.id), kind)
+    if way is Way.AMONG:
+        narrowed = _among(select(_POSTS.c.id), kind)
+    elif way in (Way.HITS_FIRST, Way.NEWEST_HITS_FIRST):
+        narrowed = _found_first(order, narrowed, form, way)
+    statement = order.windowed(narrowed, form, _show)
+    if way is Way.COUNTED:
+        return statement.add_columns(counters.PUBLISHED.scalar_subquery().label("total"))
+    return statement
 
 
-def _found_first(order: Order, wanted: Filter, window: Window, *, are_few: bool) -> Select[Any]:
+def _found_first(order: Order, found: Select[Any], form: Form, way: Way) -> Select[Any]:
     """What is wanted is found by its own index; in the order by time it may come last of all posts."""
-    found = wanted.narrow(select(_POSTS.c.id))
-    if not are_few:
-        most = max(MOST_HITS, window.offset + window.size + 1)
-        found = order.directed(order.behind(found, window.form)).limit(most)
+    if way is Way.NEWEST_HITS_FIRST:
+        found = order.directed(order.behind(found, form)).limit(bindparam("enough"))
     hits = found.cte("hits").prefix_with("MATERIALIZED")
     ids = select(_POSTS.c.id).where(_POSTS.c.id.in_(select(hits.c.id)))
-    first = order.directed(order.behind(ids, window.form)).limit(window.offset + window.size + 1)
+    first = order.directed(order.behind(ids, form)).limit(bindparam("reached"))
     return select(_POSTS.c.id).where(_POSTS.c.id.in_(first))
 
 
 def by_relevance(
-    session: Session, wanted: Filter, search: Search, window: Window, *, drafts: bool
+    session: Session,
+    wanted: Filter,
+    window: Window,
+    *,
+    drafts: bool,
+    among: Sequence[UUID] | None = None,
 ) -> Part[Shown]:
-    """The best of the newest ``MOST_HITS`` first."""
+    """The best of the newest ``MOST_HITS`` of a search first. *among*: what was found already."""
+    statement, order = _by_relevance(wanted.kind, drafts, window.form, is_known=among is not None)
+    return _part(session, order, statement, wanted, window, {"among": list(among or ())})
+
+
+@lru_cache(256)
+def _by_relevance(
+    kind: Kind, drafts: bool, form: Form, *, is_known: bool
+) -> tuple[Select[Any], Order]:
     time = _POSTS.c.created_at if drafts else _POSTS.c.published_at
+    found = select(_POSTS.c.id, search.rank(kind.terms or ()).label("rank"))
     hits = (
-        wanted.narrow(select(_POSTS.c.id, search.rank.label("rank")))
+        (_among(found, kind) if is_known else _narrowed(found, kind))
         .order_by(time.desc(), _POSTS.c.id.desc())
         .limit(MOST_HITS)
         .subquery()
     )
     order = Order((hits.c.rank, time, _POSTS.c.id))
     best = select(_POSTS.c.id).join(hits, hits.c.id == _POSTS.c.id)
-    statement = order.windowed(best, window.form, _show).add_columns(hits.c.rank)
-    return _part(session, order, statement, wanted, window)
+    return order.windowed(best, form, _show).add_columns(hits.c.rank), order
 
 
 def _part(
@@ -233,8 +275,10 @@ def _part(
     window: Window,
     values: Mapping[str, Any] = MappingProxyType({}),
 ) -> Part[Shown]:
-    rows = core(session).execute(statement, {**wanted.values, **window.values, **values}).all()
-    return order.part(rows, window)
+    reached = window.offset + window.size + 1
+    reach = {"reached": reached, "enough": max(MOST_HITS, reached)}
+    given = {**wanted.values, **window.values, **reach, **values}
+    return order.part(core(session).execute(statement, given).all(), window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +290,48 @@ class Hits:
 
 
 def hits(session: Session, wanted: Filter) -> Hits:
-    found = wanted.narrow(select(_POSTS.c.id)).limit(MOST_HITS + 1).subquery()
+    """Of a search."""
+    if wanted.search and len(wanted.search.terms) > 1:
+        ids = core(session).execute(_of_a_rare_term(wanted.kind), wanted.values).scalar_one()
+        if ids is not None:
+            return Hits(len(ids), ids)
+    total, few = core(session).execute(_hits(wanted.kind), wanted.values).one()
+    return Hits(total if total <= MOST_HITS else None, few)
+
+
+@lru_cache(256)
+def _of_a_rare_term(kind: Kind) -> Select[Any]:
+    """What the first term with few hits finds, and all the others too; null where no term has few.
+
+    Asked for all terms at once, GIN gathers whatever the common ones find, a third of all posts.
+    """
+    terms, others = kind.terms or (), kind._replace(terms=None)
+    few = []
+    for place, form in enumerate(terms):
+        if form.is_excluded:
+            continue
+        one = _narrowed(select(_POSTS.c.id), others).where(search.term(place, form))
+        found = one.limit(FEW_HITS + 1).cte(f"found_{place}").prefix_with("MATERIALIZED")
+        number = select(func.count()).select_from(found).scalar_subquery()
+        wanted = _narrowed(select(_POSTS.c.id), kind).where(_POSTS.c.id.in_(select(found.c.id)))
+        few.append((number <= FEW_HITS, func.array(wanted.scalar_subquery(), type_=ARRAY(Uuid))))
+    return select(case(*few) if few else null())
+
+
+@lru_cache(256)
+def _hits(kind: Kind) -> Select[Any]:
+    found = _narrowed(select(_POSTS.c.id), kind).limit(MOST_HITS + 1).subquery()
     number = func.count()
     ids = case((number <= FEW_HITS, func.array_agg(found.c.id)))
-    total, few = core(session).execute(select(number, ids).select_from(found), wanted.values).one()
-    return Hits(total if total <= MOST_HITS else None, few)
+    return select(number, ids).select_from(found)
 
 
 def count_some(session: Session, wanted: Filter) -> int | None:
     """None for more than can be counted at once."""
-    return count(session, wanted.narrow(select(_POSTS.c.id)), values=wanted.values)
+    found: int = core(session).execute(_count(wanted.kind), wanted.values).scalar_one()
+    return found if found <= MOST_COUNTED else None
+
+
+@lru_cache(256)
+def _count(kind: Kind) -> Select[Any]:
+    return bounded_count(_narrowed(select(_POSTS.c.id), kind), MOST_COUNTED)

@@ -10,8 +10,21 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Function, and_, false, func, literal_column, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    Function,
+    Text,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    true,
+)
 
 from api.models.post import SEARCH, TEXT
 
@@ -26,6 +39,19 @@ Query = Function[str]
 """A ``tsquery``."""
 
 
+class Form(NamedTuple):
+    """What a statement has to know of a term, of which the rest are its parameters."""
+
+    function: str
+    """Of PostgreSQL, which makes a ``tsquery`` of it."""
+    is_inside: bool
+    """Whether it is also looked for in the middle of words."""
+    is_excluded: bool
+
+
+Forms = tuple[Form, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     text: str
@@ -33,23 +59,24 @@ class Term:
     is_excluded: bool
 
     @property
-    def query(self) -> Query:
+    def form(self) -> Form:
         if self.is_phrase:
-            return func.phraseto_tsquery(_SIMPLE, self.text)
+            return Form("phraseto_tsquery", is_inside=False, is_excluded=self.is_excluded)
         if _ONE_LETTER.fullmatch(self.text):  # half the dictionary begins with an "s"
-            return func.plainto_tsquery(_SIMPLE, self.text)
-        quoted = self.text.replace("\\", "\\\\").replace("'", "''")
-        return func.to_tsquery(_SIMPLE, f"'{quoted}':*")
+            return Form("plainto_tsquery", is_inside=False, is_excluded=self.is_excluded)
+        is_inside = not self.is_excluded and bool(_THREE_LETTERS.search(self.text))
+        return Form("to_tsquery", is_inside=is_inside, is_excluded=self.is_excluded)
 
-    @property
-    def condition(self) -> ColumnElement[bool]:
-        found = SEARCH.bool_op("@@")(self.query)
-        if self.is_excluded:
-            return not_(found)
-        if self.is_phrase or not _THREE_LETTERS.search(self.text):
-            return found
+    def values(self, place: int) -> dict[str, str]:
+        """The parameters of ``condition`` and ``rank`` for the term at that place."""
+        form, text = self.form, self.text
+        if form.function == "to_tsquery":
+            quoted = text.replace("\\", "\\\\").replace("'", "''")
+            text = f"'{quoted}':*"
+        if not form.is_inside:
+            return {f"term_{place}": text}
         literal = re.sub(r"([\\%_])", r"\\\1", self.text)
-        return or_(found, TEXT.ilike(f"%{literal}%"))
+        return {f"term_{place}": text, f"inside_{place}": f"%{literal}%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +84,52 @@ class Search:
     terms: tuple[Term, ...]
 
     @property
-    def condition(self) -> ColumnElement[bool]:
-        """Every term; nothing is found by no term at all."""
-        return and_(true(), *(term.condition for term in self.terms)) if self.terms else false()
+    def forms(self) -> Forms:
+        return tuple(term.form for term in self.terms)
 
     @property
-    def rank(self) -> ColumnElement[float]:
-        """How well a post fits, by PostgreSQL's ``ts_rank``: words in the title count more."""
-        wanted = [term.query for term in self.terms if not term.is_excluded]
-        if not wanted:
-            return literal_column("0::float8")
-        query: ColumnElement[str] = wanted[0]
-        for other in wanted[1:]:
-            query = query.op("||")(other)
-        rank: ColumnElement[float] = func.ts_rank(SEARCH, query).op("::")(literal_column("float8"))
-        return rank
+    def values(self) -> dict[str, str]:
+        return {
+            name: value
+            for place, term in enumerate(self.terms)
+            for name, value in term.values(place).items()
+        }
+
+
+def condition(forms: Forms) -> ColumnElement[bool]:
+    """Every term; nothing is found by no term at all."""
+    if not forms:
+        return false()
+    return and_(true(), *(term(place, form) for place, form in enumerate(forms)))
+
+
+def rank(forms: Forms) -> ColumnElement[float]:
+    """How well a post fits, by PostgreSQL's ``ts_rank``: words in the title count more."""
+    wanted = [_query(place, form) for place, form in enumerate(forms) if not form.is_excluded]
+    if not wanted:
+        return literal_column("0::float8")
+    query: ColumnElement[str] = wanted[0]
+    for other in wanted[1:]:
+        query = query.op("||")(other)
+    found: ColumnElement[float] = func.ts_rank(SEARCH, query).op("::")(literal_column("float8"))
+    return found
+
+
+def term(place: int, form: Form) -> ColumnElement[bool]:
+    """The one at that place."""
+    found = SEARCH.bool_op("@@")(_query(place, form))
+    if form.is_excluded:
+        return not_(found)
+    return (
+        or_(found, TEXT.ilike(bindparam(f"inside_{place}", type_=Text)))
+        if form.is_inside
+        else found
+    )
+
+
+def _query(place: int, form: Form) -> Query:
+    made: Query = getattr(func, form.function)(_SIMPLE, bindparam(f"term_{place}", type_=Text))
+    return made
 
 
 def parse(text: str) -> Search:

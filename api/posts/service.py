@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -57,35 +58,31 @@ def listed(
         search=None if q is None else parse(q),
         **narrow,
     )
-    found = _counted(session, wanted, window, is_published=is_published)
+    order = sort if sort != RELEVANCE else NEWEST
+    column = order.lstrip("-") if is_published else "created_at"
+    in_order = partial(
+        queries.in_order, session, wanted, window, column=column, descending=order.startswith("-")
+    )
+    if is_published and window.is_numbered and wanted.has_nothing:
+        return in_order(has_total=True)
+    found = _counted(session, wanted, window)
     if wanted.search and found.total == 0:
-        return Part([], None, found.total if window.is_numbered else None)
-    if wanted.search and sort == RELEVANCE:
-        part = queries.by_relevance(session, wanted, wanted.search, window, drafts=not is_published)
-    else:
-        sort = NEWEST if sort == RELEVANCE else sort
-        part = queries.in_order(
-            session,
-            wanted,
-            window,
-            column=sort.lstrip("-") if is_published else "created_at",
-            descending=sort.startswith("-"),
-            are_few=found.total is not None,
-            among=found.ids,
+        part: Part[Shown] = Part([], None)
+    elif wanted.search and sort == RELEVANCE:
+        part = queries.by_relevance(
+            session, wanted, window, drafts=not is_published, among=found.ids
         )
+    else:
+        part = in_order(are_few=found.total is not None, among=found.ids)
     return replace(part, total=found.total if window.is_numbered else None)
 
 
-def _counted(
-    session: Session, wanted: queries.Filter, window: Window, *, is_published: bool
-) -> queries.Hits:
+def _counted(session: Session, wanted: queries.Filter, window: Window) -> queries.Hits:
     """What is searched for is counted in a walk as well: few hits are found by other means than many."""
     if wanted.search:
         return queries.hits(session, wanted)
     if not window.is_numbered:
         return queries.Hits()
-    if is_published and wanted.has_nothing:
-        return queries.Hits(counters.count_published(session))
     return queries.Hits(queries.count_some(session, wanted))
 
 

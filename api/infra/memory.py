@@ -1,0 +1,26 @@
+"""What the C library does with memory that is free: glibc keeps it, and by default for each thread on its own."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+M_ARENA_MAX = -8
+"""Of ``mallopt(3)``."""
+
+
+def share() -> None:
+    """Let all threads use what one of them has freed. To be called before there are many threads."""
+    _call("mallopt", M_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """To the system, whatever is free. Takes some milliseconds, in which other threads run."""
+    _call("malloc_trim", 0)
+
+
+def _call(name: str, *arguments: int) -> None:
+    """Other C libraries have no such function, and need none."""
+    function: Any = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:
+        function(*arguments)
