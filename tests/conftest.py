@@ -21,7 +21,7 @@ from api.commands import migrations
 from api.config import Settings
 from api.infra.db import READS
 from api.models import User
-from tests.memory import forget_all
+from tests.memory import counts, forget_all
 from tests.people import People, Person, sql
 from tests.spec import assert_documented
 
@@ -79,7 +79,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def app(environment: dict[str, str]) -> App:
-    app = create_app(Settings.from_env(environment))
+    app = counts(create_app(Settings.from_env(environment)))
     migrations.attach(app.flask)
     with app.flask.app_context():
         upgrade()
@@ -98,7 +98,6 @@ def clean(app: App, redis: Redis) -> None:
     emptied = "; ".join(f"DELETE FROM {name}" for name in tables)  # TRUNCATE takes longer
     old = "SELECT set_config('madang.audit_expiry', 'infinity', true)"  # or audit rows would stay
     sql(app.flask, f"{old}; {emptied}")
-    app.runtime.limits.settle()
     forget_all(redis)
 
 

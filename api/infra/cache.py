@@ -14,7 +14,7 @@ import random
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from flask import Flask, current_app
@@ -52,6 +52,12 @@ def cache() -> PublicCache:
     return found
 
 
+class Found(NamedTuple):
+    generation: str
+    entry: Any
+    """None where nothing is kept."""
+
+
 class PublicCache:
     def __init__(self, flask: Flask, redis_url: str) -> None:
         self._trust = Trust(self._renew_epoch)
@@ -64,14 +70,23 @@ class PublicCache:
 
         *rest*: what tells one answer of the group from another. What is kept lives *seconds*, give
         or take a tenth, so that not all of it ends at once. The key is ``group`` alone, or
-        ``group:generation:rest``.
+        ``group:rest``.
         """
-        generation = self._generation(group)
-        if generation is None:
-            CACHE_REQUESTS.labels(group.partition(":")[0], "bypass").inc()
+        name = group.partition(":")[0]
+        key = f"{group}:{rest}" if rest else group
+        found = self._look(group, key)
+        if found is None:
+            CACHE_REQUESTS.labels(name, "bypass").inc()
             return fill()
-        key = f"{group}:{generation}:{rest}" if rest else group
-        answer: T = self._kept(key, generation, seconds, fill)
+        if found.entry is None:
+            with self._flights.alone(f"{key} {found.generation}") as was_alone:
+                # Whoever had to wait finds what the one before has kept.
+                found = found if was_alone else self._look(group, key) or found
+                if found.entry is None:
+                    CACHE_REQUESTS.labels(name, "miss").inc()
+                    return self._fill(key, found.generation, seconds, fill)
+        CACHE_REQUESTS.labels(name, "hit").inc()
+        answer: T = found.entry["answer"]
         return answer
 
     def forget(self, group: str) -> None:
@@ -81,35 +96,32 @@ class PublicCache:
         # Afterwards: who sees this finds the new word, and nothing that was kept under the old one.
         changes.note(group)
 
-    def _kept(self, key: str, generation: str, seconds: int, fill: Callable[[], Any]) -> Any:
-        name = key.partition(":")[0]
-        if (found := self._read(key, generation)) is not None:
-            CACHE_REQUESTS.labels(name, "hit").inc()
-            return found["answer"]
-        with self._flights.alone(f"{key} {generation}") as was_alone:
-            # Whoever had to wait finds what the one before has kept.
-            if not was_alone and (found := self._read(key, generation)) is not None:
-                CACHE_REQUESTS.labels(name, "hit").inc()
-                return found["answer"]
-            CACHE_REQUESTS.labels(name, "miss").inc()
-            answer = fill()
-            entry = {"generation": generation, "answer": answer}
-            lifetime = round(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreads, guards nothing
-            with suppress(TooLarge):
-                self._trust.call(lambda: self._store.set(key, entry, lifetime))
-            return answer
+    def _fill(self, key: str, generation: str, seconds: int, fill: Callable[[], T]) -> T:
+        """*generation*: as it was before PostgreSQL is asked."""
+        answer = fill()
+        entry = {"generation": generation, "answer": answer}
+        lifetime = round(seconds * random.uniform(0.9, 1.1))  # noqa: S311 - spreads, guards nothing
+        with suppress(TooLarge):
+            self._trust.call(lambda: self._store.set(key, entry, lifetime))
+        return answer
 
-    def _read(self, key: str, generation: str) -> Any:
-        """None also for what somebody else wrote, and for an answer of an older generation."""
-        entry = self._trust.call(lambda: self._store.get(key))
-        if isinstance(entry, dict) and entry.get("generation") == generation and "answer" in entry:
-            return entry
-        return None
+    def _look(self, group: str, key: str) -> Found | None:
+        """In one trip. None while Redis cannot be trusted."""
+        found: Found | None = self._trust.call(
+            lambda: self._found(key, EPOCH, _generation_key(group))
+        )
+        return found
 
-    def _generation(self, group: str) -> str | None:
-        """None while Redis cannot be trusted."""
-        words = self._trust.call(lambda: self._words(EPOCH, _generation_key(group)))
-        return ".".join(words) if words else None
+    def _found(self, key: str, *words: str) -> Found | None:
+        *said, entry = self._store.get_many(*words, key)
+        if not all(isinstance(word, str) for word in said):
+            said = self._words(*words)
+        if not said:
+            return None
+        generation = ".".join(said)
+        # What somebody else wrote, and an answer of an older generation, are as good as absent.
+        is_ours = isinstance(entry, dict) and entry.get("generation") == generation
+        return Found(generation, entry if is_ours and "answer" in entry else None)
 
     def _renew_epoch(self) -> None:
         self._store.set(EPOCH, _word(), GENERATIONS_LIVE)

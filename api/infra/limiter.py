@@ -49,6 +49,10 @@ LATE = 0.1
 """Seconds after which Redis is told of hits that were only noted."""
 AT_ONCE = 500
 """Of which it is told in one trip."""
+FEW = 50
+"""A process may note one in so many of what a limit allows before Redis has to hear of them."""
+NEAR = 4
+"""When only one in so many is left, Redis is asked each time."""
 MOST_TALLIES = 10_000
 """Of so many callers it is remembered how they stood; who is forgotten costs a question more."""
 
@@ -62,6 +66,12 @@ class Tally:
     noted: int = 0
     told: int = 0
     """What Redis is being told at this moment."""
+
+    @property
+    def is_far(self) -> bool:
+        """Whether it makes no difference to this hit what others have counted since Redis was asked."""
+        amount, unheard = self.hit[0].amount, self.noted + self.told
+        return unheard < amount // FEW and self.count.remaining - unheard > amount // NEAR
 
 
 class Counter:
@@ -89,21 +99,27 @@ class Counter:
         self._tallies: dict[str, Tally] = {}
         """By the key in Redis."""
         self._lock = Lock()
+        self._turn = Lock()
         self._teller: Timer | None = None
 
     def hit(self, hits: Sequence[Hit]) -> list[Count]:
-        """Together with what was noted, in one trip to Redis."""
-        return self._tell(hits, 1)
+        """In one trip to Redis, together with what was noted; in none while all of them are far from their limit."""
+        return self._note(hits, if_far=True) or self._tell(hits, 1)
 
     def note(self, hits: Sequence[Hit]) -> list[Count] | None:
-        """The same without asking Redis, which is told within ``LATE``; it cannot fail or wait.
+        """Without asking Redis, which is told within ``LATE``; it cannot fail or wait.
 
         None, and nothing is noted, when nobody here knows how one of the buckets stands.
         """
+        return self._note(hits, if_far=False)
+
+    def _note(self, hits: Sequence[Hit], *, if_far: bool) -> list[Count] | None:
         now = time.time()
         with self._lock:
             tallies = [self._tallies.get(item.key_for(key)) for item, key in hits]
             if any(tally is None or tally.count.resets_at <= now for tally in tallies):
+                return None
+            if if_far and not all(tally.is_far for tally in tallies if tally):
                 return None
             if self._teller is None:
                 self._teller = Timer(LATE, self._tell_all)
@@ -157,11 +173,12 @@ class Counter:
         return noted
 
     def _tell_all(self) -> None:
-        with self._lock:
-            self._teller = None
-            hits = [tally.hit for tally in self._tallies.values() if tally.noted]
-        for first in range(0, len(hits), AT_ONCE):
-            self._tell(hits[first : first + AT_ONCE], 0)
+        with self._turn:  # so that who comes second finds all of it told
+            with self._lock:
+                self._teller = None
+                hits = [tally.hit for tally in self._tallies.values() if tally.noted]
+            for first in range(0, len(hits), AT_ONCE):
+                self._tell(hits[first : first + AT_ONCE], 0)
 
     def _hit(self, hits: Sequence[Hit], places: list[str], costs: list[int]) -> list[Count]:
         told = zip(hits, costs, strict=True)

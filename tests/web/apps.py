@@ -17,6 +17,7 @@ from api.config import Settings
 from api.infra import logging as our_logging
 from api.infra.db import db
 from api.web.contract import Contract
+from tests.memory import counts
 from tests.spec import assert_documented
 
 OURS = (our_logging.Json, our_logging.Readable)
@@ -27,7 +28,7 @@ def app_with(
     environment: dict[str, str], contract: Contract | None = None, /, **changes: str
 ) -> Iterator[App]:
     """The whole service with other settings or contract, for as long as the block lasts."""
-    app = create_app(Settings.from_env(environment | changes), contract)
+    app = counts(create_app(Settings.from_env(environment | changes), contract))
     try:
         yield app
     finally:
