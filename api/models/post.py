@@ -19,6 +19,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from api.infra.db import Base
 from api.models.columns import Counter, Created, Id, String, Time, Updated, Version
 
+SHORT_LIST = {"gin_pending_list_limit": 512}
+"""KiB that each search reads anew, until they are worked into its index."""
 AUTHOR = "fk_posts_author_id"
 
 
@@ -56,6 +58,7 @@ class Post(Base):
             "ix_posts_trigrams",
             literal_column("((title || ' '::text) || body)").label("text"),
             postgresql_using="gin",
+            postgresql_with=SHORT_LIST,
             postgresql_ops={"text": "gin_trgm_ops"},
             postgresql_where=text("is_published"),
         ),
@@ -93,4 +96,10 @@ TABLE.append_column(SEARCH)
 TEXT = Post.title + literal_column("' '") + Post.body
 """What is searched for the middle of words, as it was typed; written as its index is, or that is not used."""
 
-Index("ix_posts_search", SEARCH, postgresql_using="gin", postgresql_where=Post.is_published)
+Index(
+    "ix_posts_search",
+    SEARCH,
+    postgresql_using="gin",
+    postgresql_with=SHORT_LIST,
+    postgresql_where=Post.is_published,
+)

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from redis import Redis
 from starlette.testclient import TestClient
 
+from api.app import App
 from api.posts.queries import FEW_HITS
 from tests.memory import forget_all
 from tests.people import People, Person
 from tests.posts.conftest import Shelf
+from tests.service.plans import listening
 
 POSTS = "/api/v1/posts"
 Query = Callable[..., list[tuple[object, ...]]]
@@ -259,3 +261,54 @@ def write_many(query: Query, author: Person, number: int) -> None:
         number=number,
         mark=uuid4().hex,
     )
+
+
+@pytest.mark.parametrize("index", ["ix_posts_search", "ix_posts_trigrams"])
+def test_the_lists_beside_the_indexes_are_short(query: Query, index: str) -> None:
+    """Each search reads them."""
+    found = query(f"SELECT reloptions FROM pg_class WHERE relname = '{index}'")
+
+    assert found == [(["gin_pending_list_limit=512"],)]
+
+
+@pytest.mark.parametrize("sort", ["-published_at", "relevance"])
+@pytest.mark.parametrize(
+    ("q", "total"),
+    [
+        ("kingfisher magpie", 1),
+        ("magpie kingfisher", 1),
+        ("ingfish magpie", 1),
+        ('"a kingfisher" magpie', 1),
+        ("magpie kingfisher -beside", 0),
+        ("magpie -kingfisher", FEW_HITS + 1),
+        ("magpie post", FEW_HITS + 1),
+        ("heron magpie", 0),
+        ("-magpie -post", 1),
+    ],
+)
+def test_words_that_few_posts_have_beside_words_of_many(
+    client: TestClient, ada: Person, shelf: Shelf, q: str, total: int, sort: str
+) -> None:
+    shelf.put_many(ada, FEW_HITS + 1, "a magpie")
+    shelf.put(ada, "beside", "a kingfisher and a magpie")
+    shelf.put(ada, "heron", "alone")
+
+    data = client.get(POSTS, params={"q": q, "size": 100, "sort": sort}).json()["data"]
+
+    assert data["total"] == total
+    assert len(data["items"]) == min(total, 100)
+
+
+def test_what_a_rare_word_finds_is_not_looked_for_beside_a_common_one(
+    app: App, client: TestClient, ada: Person, shelf: Shelf
+) -> None:
+    """Asked for both at once, the index would gather all that the common one finds."""
+    shelf.put_many(ada, FEW_HITS + 1, "a magpie")
+    shelf.put(ada, "beside", "a kingfisher and a magpie")
+
+    with listening(app) as asked:
+        client.get(POSTS, params={"q": "magpie kingfisher"})
+
+    first, second = [statement for statement, _ in asked.statements]
+    assert first.startswith("WITH found_0 AS MATERIALIZED")
+    assert "tsquery" not in second
