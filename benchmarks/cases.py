@@ -14,6 +14,7 @@ from benchmarks.service import Target
 from scripts.home import Refused, write_private
 
 CONNECTIONS = 8
+LOGGING_IN = 4
 WRITERS = 32
 POSTS = "/api/v1/posts"
 PAST = "created_after={past}"
@@ -56,7 +57,7 @@ def cases(target: Target) -> list[Case]:
             name="login",
             script="login.lua",
             arguments=lambda: [PASSWORD, "/api/v1/auth/login"],
-            connections=4,
+            connections=LOGGING_IN,
         ),
     ]
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-M_ARENA_MAX = -8
-"""Of ``mallopt(3)``."""
+# Of mallopt(3).
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+LARGEST = 32 * 1024 * 1024
+KEPT = 64 * 1024 * 1024
+"""Bytes."""
 
 
 def share() -> None:
-    """Let all threads use what one of them has freed. To be called before there are many threads."""
+    """Let all threads use what one of them has freed, which is kept. To be called before there are many threads."""
     _call("mallopt", M_ARENA_MAX, 1)
+    _call("mallopt", M_MMAP_THRESHOLD, LARGEST)
+    _call("mallopt", M_TRIM_THRESHOLD, KEPT)
 
 
 def give_back() -> None:

@@ -23,28 +23,31 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LIST = Path(__file__).with_name("common_passwords.txt")
-AT_ONCE = 4
-"""Hashes a worker computes at the same time: each takes 19 MiB and a core for some 27 ms."""
+AT_ONCE = 2
+"""Requests of a worker that may be busy with passwords: one hashes, the other asks what it has to."""
 IDLE = 5.0
 """Seconds without a hash, after which the memory that they took is given back."""
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
-class _Memory:
-    """Kept from one hash to the next, since the system would clear it anew, and given back when there is none."""
+class _Turns:
+    """One hash after the other: each takes 19 MiB and a core for some 27 ms, and longer where two share a core.
+
+    The memory is kept from one to the next, since the system would clear it anew, and given back when there is none.
+    """
 
     def __init__(self) -> None:
+        self._turn = Lock()
         self._used = 0.0
         self._timer: Timer | None = None
-        self._lock = Lock()
 
-    def use(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def take(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         PASSWORD_HASHES.inc()
-        try:
-            return call(*args, **kwargs)
-        finally:
-            with self._lock:
+        with self._turn:
+            try:
+                return call(*args, **kwargs)
+            finally:
                 self._used = time.monotonic()
                 if self._timer is None:
                     self._look_in(IDLE)
@@ -55,27 +58,27 @@ class _Memory:
         self._timer.start()
 
     def _look(self) -> None:
-        with self._lock:
+        with self._turn:
             left = self._used + IDLE - time.monotonic()
             if left > 0:
                 self._look_in(left)
                 return
             self._timer = None
-        memory.give_back()
+            memory.give_back()
 
 
-_memory = _Memory()
+_turns = _Turns()
 
 
 def hash_password(password: str) -> str:
-    return _memory.use(_hasher.hash, password)
+    return _turns.take(_hasher.hash, password)
 
 
 def verify(stored: str | None, password: str) -> bool:
     """Compare in one hash computation, also when there is no such person: the time tells nothing."""
     known = _nobody() if stored is None else stored
     try:
-        _memory.use(_hasher.verify, known, password)
+        _turns.take(_hasher.verify, known, password)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, BrokenBarrierError
+
 import pytest
 from argon2 import PasswordHasher
 
@@ -61,3 +67,49 @@ class TestCommonPasswords:
     @pytest.mark.parametrize("password", ["four quiet magpies", "fourquietmagpie", "# Common"])
     def test_others_are_not(self, password: str) -> None:
         assert not passwords.is_common(password)
+
+
+class TestTurns:
+    def test_one_hash_at_a_time(self) -> None:
+        both = Barrier(2, timeout=0.2)
+
+        def meet() -> bool:
+            try:
+                both.wait()
+            except BrokenBarrierError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as threads:
+            met = list(threads.map(lambda _: passwords._turns.take(meet), range(2)))
+
+        assert met == [False, False]
+
+    @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others keep no memory")
+    def test_their_memory_is_given_back_when_there_are_no_more(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", IDLE], capture_output=True, text=True, check=True
+        )
+
+        hashed, idle = map(int, done.stdout.split())
+        assert hashed - idle > 15_000, "KiB"
+
+
+IDLE = """
+import os, time
+from api.infra import memory, passwords
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+
+memory.share()
+passwords.IDLE = 0.5
+for _ in range(3):
+    passwords.hash_password("four quiet magpies")
+hashed = resident()
+end = time.monotonic() + 20
+while resident() > hashed - 15_000 and time.monotonic() < end:
+    time.sleep(0.05)
+print(hashed, resident())
+"""

@@ -14,7 +14,7 @@ from api.web.asgi.gate import PATIENCE, Gate
 from tests.web.asgi.crowds import Slow, settle, start
 
 
-def test_four_hash_and_the_fifth_waits() -> None:
+def test_so_many_hash_and_the_next_one_waits() -> None:
     async def play() -> None:
         app = Slow()
         gate = Gate(app)
