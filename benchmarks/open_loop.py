@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-import selectors
+import select
 import socket
 import sys
 import time
@@ -23,7 +23,8 @@ from statistics import quantiles
 from typing import Any
 from urllib.parse import urlsplit
 
-LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: (\d+)\r\n")
+END, LAST = b"\r\n\r\n", b"onnection: close"
 LARGEST = 64 * 1024
 AT_ONCE = 32
 TICK = 0.002
@@ -54,13 +55,15 @@ class Caller:
             data = b""
         if not data:
             return 0
-        self._data += data
-        head, end, body = self._data.partition(b"\r\n\r\n")
-        length = LENGTH.search(head + b"\r\n")
-        if not end or (length and len(body) < int(length[1])):
+        self._data = data = self._data + data if self._data else data
+        end = data.find(END)
+        if end < 0:
             return None
-        self.is_last = b"onnection: close" in head
-        return int(head[9:12])
+        length = LENGTH.search(data, 0, end + len(END))
+        if length and len(data) - end - len(END) < int(length[1]):
+            return None
+        self.is_last = data.find(LAST, 0, end) > 0
+        return int(data[9:12])
 
 
 class Load:
@@ -78,7 +81,9 @@ class Load:
         self._connected = 0
         self._least = len(sources)
         self._sources = cycle(sources)
-        self._selector = selectors.DefaultSelector()
+        self._poll = select.epoll()
+        self._callers: dict[int, Caller] = {}
+        """By the number of their socket."""
 
     def open(self, rate: float, seconds: float) -> None:
         began = time.monotonic()
@@ -105,13 +110,14 @@ class Load:
             caller = self.idle.popleft()
         else:
             caller = Caller(self.place, next(self._sources))
-            self._selector.register(caller.socket, selectors.EVENT_READ, caller)
+            self._callers[caller.socket.fileno()] = caller
+            self._poll.register(caller.socket, select.EPOLLIN)
             self._connected += 1
         caller.ask(next(self.requests), came)
 
     def _hear(self, patience: float | None) -> None:
-        for key, _ in self._selector.select(patience):
-            caller: Caller = key.data
+        for number, _ in self._poll.poll(patience):
+            caller = self._callers[number]
             status = caller.hear()
             if status is None:
                 continue
@@ -124,7 +130,8 @@ class Load:
             if status and not caller.is_last:
                 self.idle.append(caller)
             else:
-                self._selector.unregister(caller.socket)
+                self._poll.unregister(caller.socket)
+                del self._callers[number]
                 caller.socket.close()
                 self._connected -= 1
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from api.errors import Forbidden, KeyInvalid, TokenInvalid, Unauthorized
 from api.infra import api_keys, recent
 from api.infra.actor import Actor, Role, anonymous
+from api.infra.db import core
 from api.infra.tokens import AccessClaims
 from api.models import ApiKey, LoginSession, User
 from api.web import context
@@ -120,8 +121,9 @@ def _role(session: Session, claims: AccessClaims, *, hold: bool) -> Role:
     own, since the one that waited for a lock still sees everything else as it was before.
     """
     if hold:
-        session.execute(_HOLD, {"login": claims.session_id})
-    role = session.scalar(_ROLE, {"login": claims.session_id, "person": claims.user_id})
+        core(session).execute(_HOLD, {"login": claims.session_id})
+    asked = {"login": claims.session_id, "person": claims.user_id}
+    role = core(session).execute(_ROLE, asked).scalar_one_or_none()
     if role is None:
         raise TokenInvalid()
     return cast(Role, role)

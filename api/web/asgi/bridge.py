@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from io import BytesIO
 from typing import Any
 
 from a2wsgi.wsgi import build_environ
-from flask import Flask, Response
+from flask import Flask, Request, Response
 from starlette.types import Receive, Scope, Send
+from werkzeug.routing import MapAdapter
 
 from api.web import context
 from api.web.validation import Schemas
@@ -33,9 +35,9 @@ class Bridge:
         self._wsgi: Any = flask.wsgi_app
         self._schemas = schemas
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flask")
-        for endpoint, view in flask.view_functions.items():
-            operation: Any = view
-            flask.view_functions[endpoint] = _direct(handlers[operation.operation_id])
+        # Which operation it is was found out before Flask: by its rules it would be sought twice more.
+        flask.create_url_adapter = _no_adapter  # type: ignore[assignment, method-assign]
+        flask.dispatch_request = partial(_dispatch, handlers)  # type: ignore[method-assign]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation, request = context.operation(), context.current()
@@ -73,8 +75,9 @@ class Bridge:
         return (*began[0], whole)
 
 
-def _direct(handler: Handler) -> Handler:
-    def view(**_: Any) -> Response:
-        return handler(**context.current().arguments)
+def _no_adapter(_request: Request | None) -> MapAdapter | None:
+    return None
 
-    return view
+
+def _dispatch(handlers: dict[str, Handler]) -> Response:
+    return handlers[context.operation().id](**context.current().arguments)
