@@ -52,7 +52,7 @@ from api.web.runtime import Runtime
 from api.web.trusted import known_to_be_valid
 from api.web.validation import Schemas, validator_map
 
-THREADS = 10
+THREADS = 5
 """In which Flask runs in each process; no more database connections are ever needed."""
 
 __all__ = ["App", "create_app", "models"]

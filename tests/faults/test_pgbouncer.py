@@ -22,7 +22,7 @@ from tests.waiting import until
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 DOCUMENT = live.ROOT / "docs/scaling.md"
 SERVERS = 6
-"""Connections to PostgreSQL, for forty threads."""
+"""Connections to PostgreSQL, for twenty threads."""
 
 
 def configuration() -> str:

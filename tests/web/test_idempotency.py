@@ -203,7 +203,7 @@ def test_who_waits_too_long_is_told_to_come_again(
 def test_many_who_wait_are_in_nobodys_way(
     client: TestClient, ada: Person, app: App, query: Query
 ) -> None:
-    """There are ten threads and as many connections; a repeat that waits takes one of them at most."""
+    """There are five threads and as many connections; a repeat that waits takes one of them at most."""
     under_way = (
         "INSERT INTO idempotency_keys (user_id, key, request_hash) VALUES (:id, :key, :hash)"
     )
