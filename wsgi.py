@@ -1,5 +1,6 @@
 """The application as a server loads it: ``gunicorn -c scripts/gunicorn.conf.py wsgi:app``."""
 
+import atexit
 import os
 
 from api.infra import memory, unused
@@ -15,4 +16,5 @@ settings = Settings.from_env(os.environ)
 service = create_app(settings)
 with service.flask.app_context():
     tracing.start(settings, db.engine)
+atexit.register(service.runtime.limits.settle)  # Redis hears of what was only noted
 app = service.asgi

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from argon2 import PasswordHasher, extract_parameters
+
 from api.commands.seed import PASSWORD
 from api.infra import passwords
 from benchmarks.cases import LOGGING_IN
@@ -54,11 +56,15 @@ BARS = {
 
 
 def hash_cost() -> float:
-    """Milliseconds of a processor for one verification, with as many at once as there are callers who log in."""
+    """Milliseconds of a processor for one verification, with as many at once as there are callers who log in.
+
+    By the library alone, as any service would call it: ours takes turns.
+    """
     stored = passwords.hash_password(PASSWORD)
+    hasher = PasswordHasher.from_parameters(extract_parameters(stored))
     began = time.process_time()
     with ThreadPoolExecutor(LOGGING_IN) as callers:
-        list(callers.map(passwords.verify, [stored] * HASHES, [PASSWORD] * HASHES))
+        list(callers.map(hasher.verify, [stored] * HASHES, [PASSWORD] * HASHES))
     return (time.process_time() - began) / HASHES * 1000
 
 

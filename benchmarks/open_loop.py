@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-import select
+import selectors
 import socket
 import sys
 import time
@@ -81,9 +81,7 @@ class Load:
         self._connected = 0
         self._least = len(sources)
         self._sources = cycle(sources)
-        self._poll = select.epoll()
-        self._callers: dict[int, Caller] = {}
-        """By the number of their socket."""
+        self._selector = selectors.DefaultSelector()
 
     def open(self, rate: float, seconds: float) -> None:
         began = time.monotonic()
@@ -110,14 +108,13 @@ class Load:
             caller = self.idle.popleft()
         else:
             caller = Caller(self.place, next(self._sources))
-            self._callers[caller.socket.fileno()] = caller
-            self._poll.register(caller.socket, select.EPOLLIN)
+            self._selector.register(caller.socket, selectors.EVENT_READ, caller)
             self._connected += 1
         caller.ask(next(self.requests), came)
 
     def _hear(self, patience: float | None) -> None:
-        for number, _ in self._poll.poll(patience):
-            caller = self._callers[number]
+        for key, _ in self._selector.select(patience):
+            caller: Caller = key.data
             status = caller.hear()
             if status is None:
                 continue
@@ -130,8 +127,7 @@ class Load:
             if status and not caller.is_last:
                 self.idle.append(caller)
             else:
-                self._poll.unregister(caller.socket)
-                del self._callers[number]
+                self._selector.unregister(caller.socket)
                 caller.socket.close()
                 self._connected -= 1
 

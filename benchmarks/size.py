@@ -77,23 +77,25 @@ def _worked(target: Target, requests: int, seconds: float) -> None:
         if seconds and passed - shown > seconds / LOOKS:
             shown = passed
             _show(f"{passed / 60:.0f} minutes", asked, target)
-    time.sleep(passwords.IDLE * 2)  # what hashes took is given back when nobody logs in
     _show(f"{(time.monotonic() - began) / 60:.1f} minutes", asked, target)
+    time.sleep(passwords.IDLE * 2)  # what hashes took is given back when nobody logs in
+    _show("a rest", asked, target)
 
 
 def _show(after: str, asked: int, target: Target) -> None:
     sizes = _sizes(target)
     kept = "yes" if max(sizes) < LARGEST else "no"
-    print(
-        f"| {after} | {asked:,} | {', '.join(f'{size:.0f}' for size in sizes)} | {kept} |",
-        flush=True,
-    )
+    told = ", ".join(f"{size:.0f}" for size in sizes)
+    print(f"| {after} | {asked:,} | {told} | {kept} |", flush=True)
 
 
 def _sizes(target: Target) -> Sequence[float]:
-    """What is resident of each worker."""
+    """What is resident of each worker. Raises ``Refused`` where they cannot be told from others."""
     family = psutil.Process(target.pid).children()
-    return [each.memory_info().rss / 1e6 for each in family if each.name() == "gunicorn"]
+    found = [each.memory_info().rss / 1e6 for each in family if "gunicorn" in each.name()]
+    if not found:
+        raise Refused("The workers of gunicorn are not known by their name here")
+    return found
 
 
 if __name__ == "__main__":

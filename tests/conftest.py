@@ -21,7 +21,7 @@ from api.commands import migrations
 from api.config import Settings
 from api.infra.db import READS
 from api.models import User
-from tests.memory import counts, forget_all
+from tests.memory import forget_all, remembers_hits
 from tests.people import People, Person, sql
 from tests.spec import assert_documented
 
@@ -79,7 +79,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def app(environment: dict[str, str]) -> App:
-    app = counts(create_app(Settings.from_env(environment)))
+    app = remembers_hits(create_app(Settings.from_env(environment)))
     migrations.attach(app.flask)
     with app.flask.app_context():
         upgrade()

@@ -13,7 +13,7 @@ from api.web.limits import Limits
 _counting: WeakSet[Limits] = WeakSet()
 
 
-def counts(app: App) -> App:
+def remembers_hits(app: App) -> App:
     """Of this one it is known that it may have noted hits, of which Redis has not heard yet."""
     _counting.add(app.runtime.limits)
     return app

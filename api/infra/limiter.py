@@ -53,6 +53,8 @@ FEW = 50
 """A process may note one in so many of what a limit allows before Redis has to hear of them."""
 NEAR = 4
 """When only one in so many is left, Redis is asked each time."""
+FRESH = 1.0
+"""Seconds for which it is far from the limit who was so when Redis was asked."""
 MOST_TALLIES = 10_000
 """Of so many callers it is remembered how they stood; who is forgotten costs a question more."""
 
@@ -66,10 +68,14 @@ class Tally:
     noted: int = 0
     told: int = 0
     """What Redis is being told at this moment."""
+    asked_at: float = 0.0
+    """By the monotonic clock."""
 
     @property
     def is_far(self) -> bool:
         """Whether it makes no difference to this hit what others have counted since Redis was asked."""
+        if time.monotonic() - self.asked_at > FRESH:
+            return False
         amount, unheard = self.hit[0].amount, self.noted + self.told
         return unheard < amount // FEW and self.count.remaining - unheard > amount // NEAR
 
@@ -122,9 +128,10 @@ class Counter:
             if if_far and not all(tally.is_far for tally in tallies if tally):
                 return None
             if self._teller is None:
-                self._teller = Timer(LATE, self._tell_all)
-                self._teller.daemon = True
-                self._teller.start()
+                teller = Timer(LATE, self._tell_all)
+                teller.daemon = True
+                teller.start()
+                self._teller = teller
             return [_noted(tally) for tally in tallies if tally]
 
     def look(self, item: RateLimitItem, key: str) -> Count:
@@ -148,6 +155,7 @@ class Counter:
         places = [item.key_for(key) for item, key in hits]
         with self._lock:
             costs = [more + self._taken(place) for place in places]
+        now = time.monotonic()
         counts = self._breaker.call(
             USE, lambda: self._hit(hits, places, costs), lambda: self._hit_here(hits, costs)
         )
@@ -160,6 +168,7 @@ class Counter:
                 # What was noted meanwhile stays.
                 tally = self._tallies.setdefault(place, Tally(hit, count))
                 tally.count, tally.told = count, max(0, tally.told - (cost - more))
+                tally.asked_at = now
         return counts
 
     def _taken(self, place: str) -> int:

@@ -155,8 +155,6 @@ def configure(settings: Settings) -> None:
 
 
 def _without_secrets(value: Any) -> Any:
-    if value is None:
-        return value
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from enum import Enum, auto
 from functools import cache, lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Row,
     Select,
     Table,
-    Uuid,
     bindparam,
     case,
     func,
     insert,
-    null,
     select,
 )
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
 from api.infra.ids import new_id
-from api.infra.paging import MOST_COUNTED, Form, Order, Part, Window, bounded_count
+from api.infra.paging import Form, Order, Part, Window
 from api.models import Post, User
-from api.posts import counters, search
+from api.posts import counters, filters, search
+from api.posts.filters import POSTS as _POSTS
+from api.posts.filters import Filter, Kind, ask, known, narrowed
+from api.posts.hits import MOST_HITS
 
 T = TypeVar("T", bound=tuple[object, ...])
 
 Shown = Row[Any]
 """Of ``SHOWN``."""
-_POSTS, _USERS = (cast(Table, model.__table__) for model in (Post, User))
+_USERS = cast(Table, User.__table__)
 _SEEN = (
     *("id", "author_id", "title", "body", "is_published", "published_at"),
     *("comment_count", "created_at", "updated_at", "version"),
@@ -50,66 +49,6 @@ def _shown(columns: Any) -> list[ColumnElement[Any]]:
 
 SHOWN = _shown(_POSTS.c)
 """What readers see of a post, and its version: values, of which the ORM keeps no copies to compare."""
-
-MOST_HITS = 1_000
-"""Of a search: so many are counted, and the newest so many are put in order of relevance."""
-FEW_HITS = 200
-"""So many are remembered from being counted, and not searched for once more."""
-_NARROW: dict[str, ColumnElement[bool]] = {
-    "author_id": Post.author_id == bindparam("author_id"),
-    "created_after": Post.created_at > bindparam("created_after"),
-    "created_before": Post.created_at < bindparam("created_before"),
-}
-
-
-class Kind(NamedTuple):
-    """What a statement has to know of a ``Filter``, of which the rest are its parameters."""
-
-    visible: ColumnElement[bool]
-    given: tuple[str, ...]
-    terms: search.Forms | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """Which posts are listed; *visible* says of whom and whether they are published, to *reader*."""
-
-    visible: ColumnElement[bool]
-    reader: UUID | None = None
-    author_id: UUID | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    search: search.Search | None = None
-
-    @property
-    def kind(self) -> Kind:
-        given = tuple(name for name in _NARROW if getattr(self, name) is not None)
-        return Kind(self.visible, given, self.search.forms if self.search else None)
-
-    @property
-    def has_nothing(self) -> bool:
-        return not self.kind.given and self.search is None
-
-    @property
-    def has_times(self) -> bool:
-        return self.created_after is not None or self.created_before is not None
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """The parameters of ``_narrowed``."""
-        given = {name: getattr(self, name) for name in ("reader", *_NARROW)}
-        return {**given, **self.search.values} if self.search else given
-
-
-def _narrowed(statement: Select[T], kind: Kind) -> Select[T]:
-    statement = statement.where(kind.visible, *(_NARROW[name] for name in kind.given))
-    return statement if kind.terms is None else statement.where(search.condition(kind.terms))
-
-
-def _among(statement: Select[T], kind: Kind) -> Select[T]:
-    """Those of the parameter ``among``, which a search has found."""
-    known = _POSTS.c.id == func.any(bindparam("among", type_=ARRAY(Uuid)))
-    return _narrowed(statement, kind._replace(terms=None)).where(known)
 
 
 def _show(statement: Select[Any]) -> Select[Any]:
@@ -196,7 +135,7 @@ def in_order(
     """
     way = Way.COUNTED if has_total else Way.IN_ORDER
     if among is not None:
-        way = Way.AMONG
+        way, wanted = Way.AMONG, replace(wanted, search=None)
     elif wanted.search or (are_few and wanted.has_times):
         way = Way.HITS_FIRST if are_few else Way.NEWEST_HITS_FIRST
     statement = _in_order(wanted.kind, column, descending, window.form, way)
@@ -213,15 +152,13 @@ def _order(column: str, descending: bool) -> Order:
     return Order((_POSTS.c[column], _POSTS.c.id), descending)
 
 
-@lru_cache(256)
+@known
 def _in_order(kind: Kind, column: str, descending: bool, form: Form, way: Way) -> Select[Any]:
     order = _order(column, descending)
-    narrowed = _narrowed(select(_POSTS.c.id), kind)
-    if way is Way.AMONG:
-        narrowed = _among(select(_POSTS.c.id), kind)
-    elif way in (Way.HITS_FIRST, Way.NEWEST_HITS_FIRST):
-        narrowed = _found_first(order, narrowed, form, way)
-    statement = order.windowed(narrowed, form, _show)
+    found = (filters.among if way is Way.AMONG else narrowed)(select(_POSTS.c.id), kind)
+    if way in (Way.HITS_FIRST, Way.NEWEST_HITS_FIRST):
+        found = _found_first(order, found, form, way)
+    statement = order.windowed(found, form, _show)
     if way is Way.COUNTED:
         return statement.add_columns(counters.PUBLISHED.scalar_subquery().label("total"))
     return statement
@@ -246,18 +183,18 @@ def by_relevance(
     among: Sequence[UUID] | None = None,
 ) -> Part[Shown]:
     """The best of the newest ``MOST_HITS`` of a search first. *among*: what was found already."""
-    statement, order = _by_relevance(wanted.kind, drafts, window.form, is_known=among is not None)
+    statement, order = _by_relevance(wanted.kind, drafts, window.form, has_ids=among is not None)
     return _part(session, order, statement, wanted, window, {"among": list(among or ())})
 
 
-@lru_cache(256)
+@known
 def _by_relevance(
-    kind: Kind, drafts: bool, form: Form, *, is_known: bool
+    kind: Kind, drafts: bool, form: Form, *, has_ids: bool
 ) -> tuple[Select[Any], Order]:
     time = _POSTS.c.created_at if drafts else _POSTS.c.published_at
     found = select(_POSTS.c.id, search.rank(kind.terms or ()).label("rank"))
     hits = (
-        (_among(found, kind) if is_known else _narrowed(found, kind))
+        (filters.among if has_ids else narrowed)(found, kind)
         .order_by(time.desc(), _POSTS.c.id.desc())
         .limit(MOST_HITS)
         .subquery()
@@ -277,61 +214,5 @@ def _part(
 ) -> Part[Shown]:
     reached = window.offset + window.size + 1
     reach = {"reached": reached, "enough": max(MOST_HITS, reached)}
-    given = {**wanted.values, **window.values, **reach, **values}
-    return order.part(core(session).execute(statement, given).all(), window)
-
-
-@dataclass(frozen=True, slots=True)
-class Hits:
-    total: int | None = None
-    """None for more than can be counted, ``MOST_HITS`` of a search."""
-    ids: Sequence[UUID] | None = None
-    """None for more than ``FEW_HITS``, and where nobody asked for them."""
-
-
-def hits(session: Session, wanted: Filter) -> Hits:
-    """Of a search."""
-    if wanted.search and len(wanted.search.terms) > 1:
-        ids = core(session).execute(_of_a_rare_term(wanted.kind), wanted.values).scalar_one()
-        if ids is not None:
-            return Hits(len(ids), ids)
-    total, few = core(session).execute(_hits(wanted.kind), wanted.values).one()
-    return Hits(total if total <= MOST_HITS else None, few)
-
-
-@lru_cache(256)
-def _of_a_rare_term(kind: Kind) -> Select[Any]:
-    """What the first term with few hits finds, and all the others too; null where no term has few.
-
-    Asked for all terms at once, GIN gathers whatever the common ones find, a third of all posts.
-    """
-    terms, others = kind.terms or (), kind._replace(terms=None)
-    few = []
-    for place, form in enumerate(terms):
-        if form.is_excluded:
-            continue
-        one = _narrowed(select(_POSTS.c.id), others).where(search.term(place, form))
-        found = one.limit(FEW_HITS + 1).cte(f"found_{place}").prefix_with("MATERIALIZED")
-        number = select(func.count()).select_from(found).scalar_subquery()
-        wanted = _narrowed(select(_POSTS.c.id), kind).where(_POSTS.c.id.in_(select(found.c.id)))
-        few.append((number <= FEW_HITS, func.array(wanted.scalar_subquery(), type_=ARRAY(Uuid))))
-    return select(case(*few) if few else null())
-
-
-@lru_cache(256)
-def _hits(kind: Kind) -> Select[Any]:
-    found = _narrowed(select(_POSTS.c.id), kind).limit(MOST_HITS + 1).subquery()
-    number = func.count()
-    ids = case((number <= FEW_HITS, func.array_agg(found.c.id)))
-    return select(number, ids).select_from(found)
-
-
-def count_some(session: Session, wanted: Filter) -> int | None:
-    """None for more than can be counted at once."""
-    found: int = core(session).execute(_count(wanted.kind), wanted.values).scalar_one()
-    return found if found <= MOST_COUNTED else None
-
-
-@lru_cache(256)
-def _count(kind: Kind) -> Select[Any]:
-    return bounded_count(_narrowed(select(_POSTS.c.id), kind), MOST_COUNTED)
+    rows = ask(session, statement, wanted, {**window.values, **reach, **values}).all()
+    return order.part(rows, window)

@@ -100,7 +100,7 @@ def condition(forms: Forms) -> ColumnElement[bool]:
     """Every term; nothing is found by no term at all."""
     if not forms:
         return false()
-    return and_(true(), *(term(place, form) for place, form in enumerate(forms)))
+    return and_(true(), *(one(place, form) for place, form in enumerate(forms)))
 
 
 def rank(forms: Forms) -> ColumnElement[float]:
@@ -115,8 +115,8 @@ def rank(forms: Forms) -> ColumnElement[float]:
     return found
 
 
-def term(place: int, form: Form) -> ColumnElement[bool]:
-    """The one at that place."""
+def one(place: int, form: Form) -> ColumnElement[bool]:
+    """The term at that place."""
     found = SEARCH.bool_op("@@")(_query(place, form))
     if form.is_excluded:
         return not_(found)

@@ -21,7 +21,8 @@ from api.infra.paging import Part, Window
 from api.infra.versions import Seen
 from api.models import Post, User
 from api.models.post import AUTHOR
-from api.posts import counters, policy, queries
+from api.posts import counters, hits, policy, queries
+from api.posts.filters import Filter
 from api.posts.queries import Shown
 from api.posts.search import parse
 
@@ -52,7 +53,7 @@ def listed(
     ``RELEVANCE``, which without *q* is the newest first as well. Drafts, never published, are always
     ordered by ``created_at``. *narrow*: ``author_id``, ``created_after``, ``created_before``.
     """
-    wanted = queries.Filter(
+    wanted = Filter(
         visible=policy.LISTED if is_published else policy.DRAFTS,
         reader=actor.user_id,
         search=None if q is None else parse(q),
@@ -77,13 +78,13 @@ def listed(
     return replace(part, total=found.total if window.is_numbered else None)
 
 
-def _counted(session: Session, wanted: queries.Filter, window: Window) -> queries.Hits:
+def _counted(session: Session, wanted: Filter, window: Window) -> hits.Hits:
     """What is searched for is counted in a walk as well: few hits are found by other means than many."""
     if wanted.search:
-        return queries.hits(session, wanted)
+        return hits.of_search(session, wanted)
     if not window.is_numbered:
-        return queries.Hits()
-    return queries.Hits(queries.count_some(session, wanted))
+        return hits.Hits()
+    return hits.Hits(hits.count_some(session, wanted))
 
 
 def get(session: Session, actor: Actor, *, post_id: UUID) -> Shown:

@@ -13,7 +13,7 @@ from api.infra.db import db
 from tests.auth.flows import Service
 from tests.conftest import ORIGIN
 from tests.live import free_port
-from tests.memory import counts
+from tests.memory import remembers_hits
 from tests.spec import assert_documented
 
 PLENTY = {"RATE_LIMIT_SCALE": "1000"}
@@ -27,7 +27,7 @@ def service(environment: dict[str, str], app: App) -> Iterator[Service]:
 
         @cache
         def serve(**settings: str) -> TestClient:
-            other = counts(create_app(Settings.from_env(environment | settings)))
+            other = remembers_hits(create_app(Settings.from_env(environment | settings)))
             origin = settings.get("PUBLIC_URL", ORIGIN)
             client = TestClient(other.asgi, base_url=origin, raise_server_exceptions=False)
             client.event_hooks["response"].append(assert_documented)

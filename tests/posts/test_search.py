@@ -14,7 +14,9 @@ from redis import Redis
 from starlette.testclient import TestClient
 
 from api.app import App
-from api.posts.queries import FEW_HITS
+from api.infra.db import db
+from api.posts.hits import FEW_HITS
+from api.posts.search import MOST_TERMS
 from tests.memory import forget_all
 from tests.people import People, Person
 from tests.posts.conftest import Shelf
@@ -312,3 +314,49 @@ def test_what_a_rare_word_finds_is_not_looked_for_beside_a_common_one(
     first, second = [statement for statement, _ in asked.statements]
     assert first.startswith("WITH found_0 AS MATERIALIZED")
     assert "tsquery" not in second
+
+
+@pytest.mark.parametrize(
+    ("q", "number"), [("magpie", 2), ("-magpie -heron", 1), ("magpie -heron", 2), ("owl magpie", 1)]
+)
+def test_no_more_is_asked_than_has_to_be(
+    app: App, client: TestClient, ada: Person, shelf: Shelf, q: str, number: int
+) -> None:
+    shelf.put(ada, "both", "a heron and a magpie")
+    shelf.put(ada, "one", "a magpie")
+
+    with listening(app) as asked:
+        client.get(POSTS, params={"q": q})
+
+    assert len(asked.statements) == number
+
+
+def test_long_searches_are_not_remembered(
+    app: App, client: TestClient, ada: Person, shelf: Shelf
+) -> None:
+    """There are as many forms of them as anybody can type."""
+    shelf.put(ada, "beside", "a heron")
+    words = ["heron", "a", "ab", '"a heron"']
+    with app.flask.app_context():
+        compiled = db.engine._compiled_cache
+    assert compiled is not None
+    client.get(POSTS, params={"q": "heron a"})
+    before = len(compiled)
+
+    for number in range(20):
+        q = " ".join(words[number >> place & 3] for place in range(MOST_TERMS))
+        assert client.get(POSTS, params={"q": q}).status_code == 200
+
+    assert len(compiled) <= before + 1  # that of known ids
+
+
+def test_a_statement_grows_by_the_word_and_not_by_its_square(
+    app: App, client: TestClient, ada: Person, shelf: Shelf
+) -> None:
+    with listening(app) as asked:
+        for number in (MOST_TERMS // 2, MOST_TERMS):
+            client.get(POSTS, params={"q": " ".join(["magpie"] * number)})
+
+    lengths = [len(statement) for statement, _ in asked.statements if statement[:4] == "WITH"]
+    assert len(lengths) == 2
+    assert lengths[1] < 2 * lengths[0]

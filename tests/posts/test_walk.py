@@ -38,7 +38,8 @@ UNHURRIED = "SET LOCAL statement_timeout = 0; "
 @pytest.mark.slow
 @pytest.mark.parametrize("sort", ["-published_at", "created_at"])
 def test_among_a_hundred_thousand(app: App, ada: Person, query: Query, sort: str) -> None:
-    query(UNHURRIED + INSERT, **drawn(ada, "stays", 100_000))
+    for _ in range(10):  # a statement that takes seconds counts as one that hangs
+        query(UNHURRIED + INSERT, **drawn(ada, "stays", 10_000))
     finished = Event()
 
     with ThreadPoolExecutor(2) as pool:

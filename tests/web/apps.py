@@ -17,7 +17,7 @@ from api.config import Settings
 from api.infra import logging as our_logging
 from api.infra.db import db
 from api.web.contract import Contract
-from tests.memory import counts
+from tests.memory import remembers_hits
 from tests.spec import assert_documented
 
 OURS = (our_logging.Json, our_logging.Readable)
@@ -28,7 +28,7 @@ def app_with(
     environment: dict[str, str], contract: Contract | None = None, /, **changes: str
 ) -> Iterator[App]:
     """The whole service with other settings or contract, for as long as the block lasts."""
-    app = counts(create_app(Settings.from_env(environment | changes), contract))
+    app = remembers_hits(create_app(Settings.from_env(environment | changes), contract))
     try:
         yield app
     finally:

@@ -22,7 +22,10 @@ UNMATCHED = "none"
 """The endpoint of what no operation is for; its path would be a label of anybody's making."""
 LEVELS = {level: logging.getLevelName(level) for level in (logging.INFO, logging.WARNING)}
 _BLANK = vars(logging.makeLogRecord({"name": log.name, "msg": "request", "args": None}))
-"""Which line of code, thread and process it comes from is not asked each time: that takes as long as all the rest."""
+"""Which line of code, thread and process it comes from is not asked each time: that takes as long as all the rest.
+
+``created`` alone is of the line; what else tells the time (``msecs``) is of the start.
+"""
 OUTCOMES = {"log_in": metrics.LOGINS, "sign_up": metrics.SIGN_UPS}
 
 

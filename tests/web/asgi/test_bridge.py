@@ -12,7 +12,7 @@ from api.app import create_app
 from api.config import Settings
 from api.infra.db import db
 from tests.contract.test_every_operation import CALLS, write_post
-from tests.memory import counts
+from tests.memory import remembers_hits
 from tests.people import People, Person
 from tests.web.apps import client_of
 from tests.web.stage import BODIES
@@ -22,7 +22,7 @@ API = "/api/v1"
 
 @pytest.fixture(scope="module")
 def transport_of_stock(environment: dict[str, str]) -> Iterator[TestClient]:
-    app = counts(create_app(Settings.from_env(environment), stock=True))
+    app = remembers_hits(create_app(Settings.from_env(environment), stock=True))
     with client_of(app) as client:
         yield client
     with app.flask.app_context():

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from api import app
 from api.web.asgi.queue import BURST, STANDING, Bounds, Door, Queue, Queued, TurnedAway
 from tests.web.asgi.crowds import Slow, settle, start
 
@@ -18,9 +19,9 @@ READ, LOG_IN, BLOCK, PROBE = "list_posts", "log_in", "block_user", "get_health"
 class Yard:
     """A service that can do ten things at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = THREADS) -> None:
         self.work = Slow()
-        self.queue = Queue(THREADS)
+        self.queue = Queue(threads)
         self.app = Door(Queued(self.work, self.queue), self.queue)
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -53,6 +54,18 @@ def played(act: Callable[[Yard], Awaitable[None]]) -> None:
         await again.ask(LOG_IN, THREADS)
         assert again.work.inside == THREADS
         assert await again.finish() == [None] * THREADS
+
+    asyncio.run(play())
+
+
+def test_one_of_the_threads_of_a_process_is_kept() -> None:
+    async def play() -> None:
+        yard = Yard(app.THREADS)
+        await yard.ask(READ, app.THREADS + 5)
+        assert yard.work.inside == app.THREADS - 1
+        await yard.ask(BLOCK)
+        assert yard.work.inside == app.THREADS
+        await yard.finish()
 
     asyncio.run(play())
 
