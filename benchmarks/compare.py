@@ -37,7 +37,7 @@ class Work:
     script: str
     arguments: Callable[[str], list[str]]
     """For the server of that name; asked for before each run."""
-    servers: tuple[str, ...] = (MADANG, FASTAPI, rivals.DJANGO, rivals.FLASK)
+    servers: tuple[str, ...] = (MADANG, FASTAPI, rivals.TUNED, rivals.DJANGO, rivals.FLASK)
     connections: int = CONNECTIONS
 
 
@@ -89,7 +89,7 @@ def _works(target: Target) -> list[Work]:
     for name, lines in files.items():
         paths[name].write_text("\n".join(lines))
     with_tag = _tagged(target, str(paths["list"]))
-    everybody = (MADANG, FASTAPI, rivals.DJANGO, rivals.FLASK, FLOOR)
+    everybody = (MADANG, FASTAPI, rivals.TUNED, rivals.DJANGO, rivals.FLASK, FLOOR)
     return [
         Work(
             name="list, kept",

@@ -1,4 +1,4 @@
-"""Lets only so many password hashes run at a time, so that logins cannot take every thread."""
+"""Lets only so many requests be busy with passwords, so that logins cannot take every thread."""
 
 from __future__ import annotations
 
