@@ -12,6 +12,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api.app import THREADS
 from api.web.asgi.access import METHODS, UNMATCHED
 from tests import live
 from tests.infra.link import Link, closed_port
@@ -153,10 +154,10 @@ def test_statements_are_timed_and_connections_counted(service: Service, ada: Per
         inserts.becomes(3)
         commits.becomes(3)
     until(lambda: service.value("db_pool_connections", state="in_use") == 0)
-    assert service.value("db_pool_capacity") == 20
+    assert service.value("db_pool_capacity") == 2 * THREADS
     idle = service.value("db_pool_connections", state="idle")
     assert idle is not None
-    assert 1 <= idle <= 20
+    assert 1 <= idle <= 2 * THREADS
 
 
 def test_requests_in_progress_are_those_without_an_answer(service: Service) -> None:
@@ -208,7 +209,7 @@ def test_a_worker_that_is_killed_takes_along_what_it_held_and_nothing_else(
     until(lambda: service.value("process_threads", pid=str(victim.pid)) is None)
     assert (service.value("http_requests_total") or 0) >= before
     until(lambda: service.value("http_requests_in_progress") == 0)
-    until(lambda: service.value("db_pool_capacity") == 20)
+    until(lambda: service.value("db_pool_capacity") == 2 * THREADS)
 
 
 def test_servers_that_are_gone_are_said_to_be(
