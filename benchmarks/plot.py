@@ -32,7 +32,7 @@ def draw(found: Mapping[str, Mapping[str, Sequence[Run]]], out: Path) -> None:
     figure, panels = plt.subplots(len(PANELS), 1, figsize=(10, 8), layout="constrained")
     for panel, (title, get) in zip(panels, PANELS, strict=True):
         _panel(panel, title, found, get)
-    panels[0].legend(ncols=6, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
     figure.savefig(out.with_suffix(".svg"), metadata={"Date": None})
     figure.savefig(out.with_suffix(".png"), dpi=110, metadata={"Software": None})
     plt.close(figure)
