@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.app import App
+from api.app import THREADS, App
 from api.commands.seed_contract import key_of
 from api.web.contract import Operation
 from tests import live
@@ -68,7 +68,7 @@ def test_overloaded(environment: dict[str, str], world: World) -> None:
             check_all(world, operations, client, "503", "overloaded")
 
 
-FEW = 6
+FEW = THREADS - 1
 
 
 def test_too_slow(environment: dict[str, str], app: App, world: World, tmp_path: Path) -> None:
