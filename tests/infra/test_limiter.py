@@ -254,7 +254,7 @@ class TestWhenRedisGoesAndComes:
             recovered = until(lambda: above(client, 49), REST * 3)
 
         assert recovered is not None
-        assert recovered in range(94, 99)
+        assert recovered in range(96, 99)  # two may have been noted on the way
 
     def test_an_operator_sees_it(self, environment: dict[str, str], clean: None) -> None:
         dead = f"redis://127.0.0.1:{closed_port()}/0"
