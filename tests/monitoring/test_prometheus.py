@@ -216,12 +216,20 @@ def everything_happens(yard: Yard, app: App, people: People, query: Query) -> No
         for state, act in ((0, wire.cut), (1, wire.mend)):
             act()
             until(partial(watched.query, f"{metric} == {state}"))
-    yard.workers()[0].send_signal(signal.SIGKILL)
+    until(partial(was_seen_to_lose_a_worker, yard))
     for state, certificate in ((0, "unknown"), (1, "renewed")):
         yard.show(certificate)
         until(partial(watched.query, f"probe_success == {state}"))
     yard.end_the_ill()
     until(partial(watched.query, 'up{job="madang"} == 0'))
+
+
+def was_seen_to_lose_a_worker(yard: Yard) -> bool:
+    """Kill one. Prometheus may look before it is gone or after the next has started: then it takes another."""
+    yard.workers()[0].send_signal(signal.SIGKILL)
+    for _ in range(2):
+        yard.prometheus.has_looked()
+    return any(len(values) > 1 for values in yard.prometheus.values("db_pool_capacity", 300))
 
 
 def visit(yard: Yard, query: Query, person: Person, number: int) -> None:
