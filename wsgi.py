@@ -15,6 +15,6 @@ with unused.left_out():
 settings = Settings.from_env(os.environ)
 service = create_app(settings)
 with service.flask.app_context():
-    tracing.start(settings, db.engine)
+    tracing.start(settings, db.reads)
 atexit.register(service.runtime.limits.settle)  # Redis hears of what was only noted
 app = service.asgi

@@ -133,8 +133,8 @@ def _prepare(flask: Flask, contract: Contract, schemas: Schemas, settings: Setti
     flask.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(THREADS)
     init_db(flask)
     with flask.app_context():
-        db_metrics.watch(db.engine, THREADS)
-        Breaker().watch(db.engine, Password(settings.database_url, settings.database_url_file))
+        db_metrics.watch(db.reads, THREADS)
+        Breaker().watch(db.reads, Password(settings.database_url, settings.database_url_file))
     errorhandler.install(flask)
     PublicCache(flask, settings.redis_url)
     client = redis.connect(settings.redis_url)

@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from api.app import App, create_app
 from api.commands import migrations
 from api.config import Settings
-from api.infra.db import READS
+from api.infra.db_watchdog import WatchedConnection
 from api.models import User
 from tests.memory import forget_all, remembers_hits
 from tests.people import People, Person, sql
@@ -50,7 +50,8 @@ WRITES = re.compile(r"\b(INSERT INTO|UPDATE|DELETE FROM)\b")
 @event.listens_for(Engine, "before_cursor_execute")
 def _only_reads(connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
     """A GET begins no transaction, so whatever it wrote would stay: none does."""
-    if READS in connection.get_execution_options():
+    driven = connection.connection.dbapi_connection
+    if isinstance(driven, WatchedConnection) and driven.autocommit:
         assert not WRITES.search(statement), statement
 
 

@@ -48,15 +48,14 @@ class RequestSession(FlaskSession):
     _reading: Connection | None = None
 
     def core(self) -> Connection:
-        engine: Engine | None = self.info.get(READS)
-        if engine is None:
+        if READS not in self.info:
             return self.connection()
         if self._reading is None:
-            self._reading = engine.connect()
+            self._reading = db.reads.connect()
         return self._reading
 
-    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
-        return self.core() if READS in self.info else super().get_bind(*args, **kwargs)
+    def get_bind(self, *_: Any, **__: Any) -> Engine | Connection:
+        return self.core() if READS in self.info else db.engine
 
     def close(self) -> None:
         reading, self._reading = self._reading, None
@@ -67,20 +66,34 @@ class RequestSession(FlaskSession):
                 reading.close()
 
 
-READS = "madang-reads"
-db = SQLAlchemy(model_class=Base, session_options={"class_": RequestSession})
+class Database(SQLAlchemy):
+    """Two engines on one pool. Connections rest as those need them that are wanted most: outside of transactions."""
+
+    @property
+    def engine(self) -> Engine:
+        """Begins transactions."""
+        found: Engine = current_app.extensions[WRITES]
+        return found
+
+    @property
+    def reads(self) -> Engine:
+        """Begins none. What listens to it also hears the other one."""
+        return super().engine
+
+
+READS, WRITES = "madang-reads", "madang-writes"
+db = Database(model_class=Base, session_options={"class_": RequestSession})
 
 
 def init_app(flask: Flask) -> None:
     db.init_app(flask)
     with flask.app_context():
-        options = {"isolation_level": "AUTOCOMMIT", READS: True}
-        flask.extensions[READS] = db.engine.execution_options(**options)
+        flask.extensions[WRITES] = db.reads.execution_options(isolation_level="READ COMMITTED")
 
 
 def only_read() -> None:
     """From now on, until the request ends."""
-    db.session().info[READS] = current_app.extensions[READS]
+    db.session().info[READS] = True
 
 
 def core(session: Session) -> Connection:
@@ -103,6 +116,7 @@ def engine_options(threads: int) -> dict[str, Any]:
         "timezone": "UTC",
     }
     return {
+        "isolation_level": "AUTOCOMMIT",
         "pool_size": threads,
         "max_overflow": 0,
         "pool_timeout": 1,

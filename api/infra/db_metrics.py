@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from prometheus_client import Histogram
 from sqlalchemy import Engine, event
-from sqlalchemy.engine import ExceptionContext, ExecutionContext
 
 from api.infra.metrics import DB_POOL_CAPACITY, DB_POOL_CONNECTIONS, DB_QUERY_DURATION
 
-OPERATIONS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+OPERATIONS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "COMMIT")
 
 _durations = {name: DB_QUERY_DURATION.labels(name.lower()) for name in OPERATIONS}
 _others = DB_QUERY_DURATION.labels("other")
@@ -22,31 +21,13 @@ _idle = DB_POOL_CONNECTIONS.labels("idle")
 
 def watch(engine: Engine, capacity: int) -> None:
     DB_POOL_CAPACITY.set(capacity)
-    event.listen(engine, "before_cursor_execute", _begin)
-    event.listen(engine, "after_cursor_execute", _end)
-    event.listen(engine, "handle_error", _fail)
     _Pool().watch(engine)
 
 
-def _begin(_conn: Any, _cursor: Any, _sql: str, _values: Any, context: Any, _many: bool) -> None:
-    context.madang_began = time.perf_counter()
-
-
-def _end(
-    _conn: Any, _cursor: Any, sql: str, _values: Any, context: ExecutionContext, _many: bool
-) -> None:
-    _observe(sql, context)
-
-
-def _fail(failed: ExceptionContext) -> None:
-    if failed.execution_context is not None and failed.statement is not None:
-        _observe(failed.statement, failed.execution_context)
-
-
-def _observe(sql: str, context: Any) -> None:
-    name = (sql.lstrip()[:7].split() or [""])[0].upper()
-    seconds = time.perf_counter() - context.madang_began
-    _durations.get(name, _others).observe(seconds)
+def duration_of(statement: str) -> Histogram:
+    """Where the time that it takes is counted."""
+    name = (statement.lstrip()[:7].split() or [""])[0].upper()
+    return _durations.get(name, _others)
 
 
 class _Pool:

@@ -12,22 +12,23 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any
 
+from prometheus_client import Histogram
 from psycopg2 import Error, InterfaceError, OperationalError
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DisconnectionError
 
+from api.infra.db_metrics import duration_of
 from api.infra.db_password import Password
-from api.infra.metrics import DB_QUERY_DURATION
 
 log = logging.getLogger(__name__)
-_commits = DB_QUERY_DURATION.labels("commit")
+_commits = duration_of("COMMIT")
 
 LIMIT = 4.5
 """Seconds: above what the server's own limits leave to any statement, below what an answer may take."""
@@ -46,18 +47,16 @@ class Watchdog:
         self._lock = Lock()
         self._thread: Thread | None = None
 
-    @contextmanager
-    def over(self, waiting: WatchedConnection) -> Iterator[None]:
+    def begin(self, waiting: WatchedConnection) -> None:
         with self._lock:
             self._since[waiting] = time.monotonic()
             if self._thread is None or not self._thread.is_alive():  # a fork takes no thread along
                 self._thread = Thread(target=self._watch, name="db-watchdog", daemon=True)
                 self._thread.start()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._since.pop(waiting, None)
+
+    def end(self, waiting: WatchedConnection) -> None:
+        with self._lock:
+            self._since.pop(waiting, None)
 
     def _watch(self) -> None:
         while True:
@@ -77,16 +76,39 @@ class Watchdog:
 watchdog = Watchdog()
 
 
+class _Trip:
+    """To the server and back: watched, and timed where a *duration* is given. (A generator would take longer.)"""
+
+    __slots__ = ("_began", "_connection", "_duration")
+
+    def __init__(self, connection: WatchedConnection, duration: Histogram | None = None) -> None:
+        self._connection = connection
+        self._duration = duration
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+        watchdog.begin(self._connection)
+
+    def __exit__(self, *_: object) -> None:
+        watchdog.end(self._connection)
+        if self._duration:
+            self._duration.observe(time.perf_counter() - self._began)
+
+
 class WatchedCursor(cursor):
     connection: WatchedConnection
 
     def execute(self, query: Any, values: Any = None) -> None:
-        with watchdog.over(self.connection):
+        with _Trip(self.connection, duration_of(query)):
             super().execute(query, values)
+
+    def executemany(self, query: Any, rows: Any) -> None:
+        with _Trip(self.connection, duration_of(query)):
+            super().executemany(query, rows)
 
 
 class WatchedConnection(connection):
-    """Every trip to the server is watched, and how long a commit takes is counted."""
+    """Every trip to the server is watched and timed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,18 +118,17 @@ class WatchedConnection(connection):
         self.has_idled = False
 
     def commit(self) -> None:
-        # It is no statement, so SQLAlchemy has no event for how long it takes.
-        with _commits.time(), watchdog.over(self):
+        with _Trip(self, _commits):
             super().commit()
 
     def rollback(self) -> None:
         # A server that is lost has rolled back already. A request that only read ends so after its
         # answer was sent: what fails then would cut that answer off. The pool finds out when it is wanted again.
-        with suppress(OperationalError, InterfaceError), watchdog.over(self):
+        with suppress(OperationalError, InterfaceError), _Trip(self):
             super().rollback()
 
     def set_isolation_level(self, level: Any) -> None:
-        # Before and after a request that only reads: without a transaction, or with one of the server's default level.
+        # Before and after a request that writes: with a transaction of the server's default level, and without.
         # psycopg2's own would also tell the server of it, a trip each time. A lost connection cannot be set: whoever
         # uses it hears of it.
         with suppress(OperationalError, InterfaceError):

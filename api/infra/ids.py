@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
     return uuid7()
+
+
+def new_name() -> str:
+    """The same as text, for what is only written down."""
+    return str(uuid_utils.uuid7())

@@ -53,13 +53,14 @@ class Span:
 
 def _untraced(traceparent: str) -> Span:
     """Ids that nobody guesses are not needed, and the kernel is not asked for any (as in OpenTelemetry's own)."""
-    parent = TRACEPARENT.fullmatch(traceparent)
-    return Span(parent[1] if parent else _hex(128), _hex(64))
+    bits = random.getrandbits(192) | _ONES  # nosec B311
+    ids = f"{bits:048x}"
+    parent = TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return Span(parent[1] if parent else ids[:32], ids[32:])
 
 
-def _hex(bits: int) -> str:
-    """Never nothing but zeros, which would be no id."""
-    return f"{random.getrandbits(bits) or 1:0{bits // 4}x}"  # nosec B311
+_ONES = 1 << 64 | 1
+"""One bit of each id: nothing but zeros would be none."""
 
 
 _begin: Callable[[str], Span] = _untraced

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Event
 
 import psycopg2
@@ -61,6 +60,15 @@ class TestWatchdog:
         time.sleep(db_watchdog.LOOK * 3)
         connection.cursor().execute("SELECT 1")
 
+    def test_many_rows_at_once_are_watched_too(
+        self, connection: WatchedConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(db_watchdog, "LIMIT", 0.5)
+        with pytest.raises(psycopg2.OperationalError):
+            connection.cursor().executemany("SELECT pg_sleep(%s)", [(30,), (30,)])
+
+        assert connection.closed
+
     @pytest.mark.parametrize("end", ["commit", "rollback"])
     def test_the_end_of_a_transaction_is_watched_too(
         self,
@@ -69,15 +77,13 @@ class TestWatchdog:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         watched = []
-        over = db_watchdog.watchdog.over
+        begin = db_watchdog.watchdog.begin
 
-        @contextmanager
-        def noted(waiting: WatchedConnection) -> Iterator[None]:
+        def noted(waiting: WatchedConnection) -> None:
             watched.append(waiting)
-            with over(waiting):
-                yield
+            begin(waiting)
 
-        monkeypatch.setattr(db_watchdog.watchdog, "over", noted)
+        monkeypatch.setattr(db_watchdog.watchdog, "begin", noted)
         getattr(connection, end)()
 
         assert watched == [connection]

@@ -102,7 +102,7 @@ def test_who_writes_is_asked_for_each_time(client: TestClient, ada: Person, quer
 def test_a_connection_that_was_closed_is_not_given_out(app: App, client: TestClient) -> None:
     """A driver that met a lost server while it put a connection back has closed it."""
     with app.flask.app_context():
-        engine = db.engine
+        engine = db.reads
     with engine.connect() as used:
         closed = used.connection.dbapi_connection
         assert closed is not None

@@ -28,7 +28,7 @@ def compiled_anew(app: App) -> Any:
             found.append(sql)
 
     with app.flask.app_context():
-        engine = db.engine
+        engine = db.reads
     event.listen(engine, "before_cursor_execute", note)
     yield found
     event.remove(engine, "before_cursor_execute", note)

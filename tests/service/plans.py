@@ -65,7 +65,7 @@ def listening(app: App) -> Iterator[Asked]:
         asked.statements.append((statement, parameters))
 
     with app.flask.app_context():
-        engine = db.engine
+        engine = db.reads
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield asked

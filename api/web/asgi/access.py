@@ -96,7 +96,7 @@ def _write(scope: Scope, request: RequestContext, answer: Answer, seconds: float
     if log.isEnabledFor(level):
         record = logging.LogRecord.__new__(logging.LogRecord)
         told = {"created": time.time(), "levelno": level, "levelname": LEVELS[level]}
-        vars(record).update({**_BLANK, **told, **fields})
+        record.__dict__ = {**_BLANK, **told, **fields}
         log.handle(record)
 
 

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.config import Settings
 from api.infra import tracing
-from api.infra.ids import new_id
+from api.infra.ids import new_name
 from api.infra.logging import request_fields
 from api.web import context
 from api.web.asgi import access
@@ -91,11 +91,12 @@ class _Answer:
     def _with_ours(self, headers: RawHeaders) -> RawHeaders:
         names = {name for name, _ in headers}
         request = self._request
-        own = {"X-Request-ID": request.request_id, "traceparent": request.span.traceparent}
         found = [
             *headers,
-            *(line for line in self._headers if line[0] not in names),
-            *_raw(own | _rate_headers(request.buckets)),
+            *[line for line in self._headers if line[0] not in names],
+            (b"x-request-id", request.request_id.encode("latin-1")),
+            (b"traceparent", request.span.traceparent.encode("latin-1")),
+            *_rate_headers(request.buckets),
         ]
         return _announcing_the_end(found, request.operation)
 
@@ -107,24 +108,26 @@ def _raw(headers: dict[str, str]) -> RawHeaders:
 def _context(scope: Scope, hops: int) -> RequestContext:
     given = first(scope, b"x-request-id")
     return RequestContext(
-        request_id=given if given and REQUEST_ID.fullmatch(given) else str(new_id()),
+        request_id=given if given and REQUEST_ID.fullmatch(given) else new_name(),
         span=tracing.begin(first(scope, b"traceparent") or ""),
         ip=client_address(scope, hops),
     )
 
 
-def _rate_headers(buckets: list[Bucket]) -> dict[str, str]:
+def _rate_headers(buckets: list[Bucket]) -> RawHeaders:
     """Of the bucket that is nearest to empty; the structured ones list them all."""
     if not buckets:
-        return {}
+        return []
     tightest = min(buckets, key=lambda bucket: bucket.remaining / bucket.limit)
-    return {
-        "RateLimit-Policy": ", ".join(f'"{b.name}";q={b.limit};w={b.window}' for b in buckets),
-        "RateLimit": ", ".join(f'"{b.name}";r={b.remaining};t={b.resets_in}' for b in buckets),
-        "X-RateLimit-Limit": str(tightest.limit),
-        "X-RateLimit-Remaining": str(tightest.remaining),
-        "X-RateLimit-Reset": str(tightest.resets_in),
-    }
+    policy = ", ".join([f'"{b.name}";q={b.limit};w={b.window}' for b in buckets])
+    left = ", ".join([f'"{b.name}";r={b.remaining};t={b.resets_in}' for b in buckets])
+    return [
+        (b"ratelimit-policy", policy.encode()),
+        (b"ratelimit", left.encode()),
+        (b"x-ratelimit-limit", b"%d" % tightest.limit),
+        (b"x-ratelimit-remaining", b"%d" % tightest.remaining),
+        (b"x-ratelimit-reset", b"%d" % tightest.resets_in),
+    ]
 
 
 def _announcing_the_end(raw: RawHeaders, operation: Operation | None) -> RawHeaders:

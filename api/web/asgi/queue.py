@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,6 +41,9 @@ SPARED = frozenset(["Auth", "Admin"])
 """The tags of their operations."""
 
 
+Places = Sequence[asyncio.Semaphore]
+
+
 class TurnedAway(Overloaded):
     """Nothing was done for this request, so nothing is charged for it."""
 
@@ -63,22 +65,22 @@ class Queue:
         waits = self._waiting[spared] and time.monotonic() - self._since[spared]
         return STANDING if waits > STANDS else BURST
 
-    @asynccontextmanager
-    async def place(self, *, spared: bool) -> AsyncIterator[None]:
-        """Raises ``TurnedAway`` when there is none in time."""
-        wanted = [self._places] if spared else [self._ordinary, self._places]
-        if any(each.locked() for each in wanted):
+    async def enter(self, *, spared: bool) -> Places:
+        """What is to be given back to ``leave``. Raises ``TurnedAway`` when there is no place in time."""
+        wanted = (self._places,) if spared else (self._ordinary, self._places)
+        if self._places.locked() or wanted[0].locked():
             await self._wait(wanted, spared=spared)
         else:
             for each in wanted:  # which suspends nobody
                 await each.acquire()
-        try:
-            yield
-        finally:
-            for each in wanted:
-                each.release()
+        return wanted
 
-    async def _wait(self, wanted: list[asyncio.Semaphore], *, spared: bool) -> None:
+    @staticmethod
+    def leave(had: Places) -> None:
+        for each in had:
+            each.release()
+
+    async def _wait(self, wanted: Places, *, spared: bool) -> None:
         if self.is_full(spared=spared):
             raise TurnedAway()
         had: list[asyncio.Semaphore] = []
@@ -92,8 +94,7 @@ class Queue:
                     await each.acquire()
                     had.append(each)
         except BaseException as err:  # also when the caller left
-            for each in had:
-                each.release()
+            self.leave(had)
             if isinstance(err, TimeoutError):
                 raise TurnedAway() from err
             raise
@@ -123,5 +124,8 @@ class Queued:
         self.queue = queue
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self.queue.place(spared=context.operation().tag in SPARED):
+        places = await self.queue.enter(spared=context.operation().tag in SPARED)
+        try:
             await self.app(scope, receive, send)
+        finally:
+            self.queue.leave(places)

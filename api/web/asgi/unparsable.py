@@ -13,7 +13,7 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 
 from api.errors import InvalidInput
-from api.infra.ids import new_id
+from api.infra.ids import new_name
 from api.web.asgi.entry import API_HEADERS
 from api.web.errorhandler import JSON, Failure, shape
 
@@ -42,7 +42,7 @@ def _answer(protocol: Any, status: int, _message: str, _extra_headers: Any = ())
     """
     if protocol.transport is None or protocol.transport.is_closing():
         return
-    request_id = str(new_id())
+    request_id = new_name()
     refusal = None if status == 500 else InvalidInput(FAULT)
     log.info("unparsable request", extra={"request_id": request_id, "status": status})
     found = shape(refusal, request_id=request_id)
