@@ -81,6 +81,11 @@ def count_attempt(session: Session, account: str) -> Attempt:
     return Attempt(number, float(wait))
 
 
+def forget_attempts(session: Session, account: str) -> None:
+    """As if nobody had tried this account name."""
+    core(session).execute(_FORGET, {"account": _hash(account)})
+
+
 def clean_attempts(session: Session, most: int = CLEANED_AT_ONCE) -> int:
     """Remove some windows that are over, skipping what others are at. How many there were."""
     old = (

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from api.auth import queries as auth
 from api.commands import OPERATOR
 from api.commands.seed import acting, refuse_in_production
 from api.comments import service as comments
@@ -109,6 +110,7 @@ def _load(session: Session, *, reset: bool) -> None:
     for person in PEOPLE.values():
         if user := session.get(User, person.id):
             users.remove(session, user)
+        auth.forget_attempts(session, person.email)
     session.flush()
     for name, person in PEOPLE.items():
         _join(session, name, person)

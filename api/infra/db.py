@@ -11,7 +11,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
-from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData, event
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from api.errors import DomainError
@@ -54,7 +54,11 @@ class RequestSession(FlaskSession):
             self._reading = db.reads.connect()
         return self._reading
 
-    def get_bind(self, *_: Any, **__: Any) -> Engine | Connection:
+    def get_bind(
+        self, *_: Any, bind: Engine | Connection | None = None, **__: Any
+    ) -> Engine | Connection:
+        if bind is not None:
+            return bind
         return self.core() if READS in self.info else db.engine
 
     def close(self) -> None:
@@ -67,7 +71,10 @@ class RequestSession(FlaskSession):
 
 
 class Database(SQLAlchemy):
-    """Two engines on one pool. Connections rest as those need them that are wanted most: outside of transactions."""
+    """Two engines on one pool. Connections rest as those need them that are wanted most: outside of transactions.
+
+    So a ``raw_connection()`` of either is outside of them as well.
+    """
 
     @property
     def engine(self) -> Engine:
@@ -88,7 +95,14 @@ db = Database(model_class=Base, session_options={"class_": RequestSession})
 def init_app(flask: Flask) -> None:
     db.init_app(flask)
     with flask.app_context():
-        flask.extensions[WRITES] = db.reads.execution_options(isolation_level="READ COMMITTED")
+        flask.extensions[WRITES] = writes = db.reads.execution_options()
+    event.listen(writes, "begin", _leave_autocommit)
+
+
+def _leave_autocommit(connection: Connection) -> None:
+    """With each transaction, since the driver's connection may be another one than that of the one before."""
+    options = {"isolation_level": "READ COMMITTED"}
+    connection.dialect.set_connection_execution_options(connection, options)
 
 
 def only_read() -> None:

@@ -15,11 +15,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, ClassVar
 
 from prometheus_client import Histogram
 from psycopg2 import Error, InterfaceError, OperationalError
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
+from psycopg2.extensions import (
+    ISOLATION_LEVEL_AUTOCOMMIT,
+    TRANSACTION_STATUS_IDLE,
+    connection,
+    cursor,
+)
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DisconnectionError
@@ -99,16 +104,15 @@ class WatchedCursor(cursor):
     connection: WatchedConnection
 
     def execute(self, query: Any, values: Any = None) -> None:
-        with _Trip(self.connection, duration_of(query)):
+        connection = self.connection
+        with _Trip(connection, duration_of(query) if connection.is_timed else None):
             super().execute(query, values)
-
-    def executemany(self, query: Any, rows: Any) -> None:
-        with _Trip(self.connection, duration_of(query)):
-            super().executemany(query, rows)
 
 
 class WatchedConnection(connection):
     """Every trip to the server is watched and timed."""
+
+    is_timed: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -130,7 +134,10 @@ class WatchedConnection(connection):
     def set_isolation_level(self, level: Any) -> None:
         # Before and after a request that writes: with a transaction of the server's default level, and without.
         # psycopg2's own would also tell the server of it, a trip each time. A lost connection cannot be set: whoever
-        # uses it hears of it.
+        # uses it hears of it. One whose transaction could not be ended, since its COMMIT or ROLLBACK was cancelled, is
+        # closed: the pool makes another one, where it would have lost a place.
+        if self.get_transaction_status() != TRANSACTION_STATUS_IDLE:
+            self.close()
         with suppress(OperationalError, InterfaceError):
             self.autocommit = level == ISOLATION_LEVEL_AUTOCOMMIT
 

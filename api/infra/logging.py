@@ -77,10 +77,14 @@ class Json(JsonFormatter):
         record: logging.LogRecord,
         message_dict: dict[str, Any],
     ) -> None:
-        """As inherited, but no field of any line is asked whether it has another name here: two do."""
+        """As inherited, but that no field of any line is asked whether it has another name here: two do."""
         log_data |= {"level": record.levelname, "logger": record.name, "message": record.message}
         log_data |= self.static_fields | message_dict
-        log_data |= {name: each for name, each in vars(record).items() if name not in NOT_TOLD}
+        log_data |= {
+            name: each
+            for name, each in vars(record).items()
+            if name not in NOT_TOLD and not name.startswith("_")
+        }
         log_data["timestamp"] = datetime.fromtimestamp(record.created, UTC)
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:

@@ -142,3 +142,17 @@ def test_is_refused_in_production(run: Run, query: Query) -> None:
 
     assert "production" in run(exit_code=1, ENVIRONMENT="production", JWT_SECRET_KEY=strong)
     assert query("SELECT id FROM users") == []
+
+
+def test_a_reset_forgets_failed_logins(client: TestClient, run: Run) -> None:
+    """Limits may be as wide as one likes: after five of them an account has to wait."""
+    password = run().splitlines()[-1].partition(": ")[2]
+    email = PEOPLE["member"].email
+    for _ in range(6):
+        failed = client.post(f"{API}/auth/login", json={"email": email, "password": "wrong one"})
+    assert failed.status_code == 429
+
+    run("--reset")
+    answer = client.post(f"{API}/auth/login", json={"email": email, "password": password})
+
+    assert answer.status_code == 200

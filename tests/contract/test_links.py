@@ -90,12 +90,9 @@ def test_what_a_parameter_is_given_fits_it(link: Link) -> None:
 
 
 @every_link
-def test_what_a_body_is_given_is_a_field_of_it(link: Link) -> None:
-    target = CONTRACT.operations[link.spec["operationId"]]
-    if "requestBody" in link.spec:
-        assert target.body is not None
-        for name, expression in link.spec["requestBody"].items():
-            assert found_by(expression, link)["type"] == step(target.body, name)["type"]
+def test_no_link_gives_a_body(link: Link) -> None:
+    """A known trap: openapi-generator refuses a contract in which that is an object, as OpenAPI allows."""
+    assert "requestBody" not in link.spec
 
 
 def test_one_can_walk_from_sign_up_to_whatever_one_writes() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from api.app import App
 from api.errors import Conflict, DomainError, Overloaded
@@ -16,6 +17,7 @@ from api.infra.db import TRIES, core, db, on_commit, only_read, transactional
 from api.infra.ids import new_id
 from api.infra.logging import request_fields
 from api.infra.metrics import AFTER_COMMIT_FAILURES
+from tests.infra.outages import Query
 from tests.people import People
 from tests.web.apps import written
 
@@ -28,6 +30,7 @@ LOSES_AT_COMMIT = """
     INSERT INTO losing VALUES (1);
 """
 COUNT = "SELECT count(*) FROM audit_logs"
+ADD = "INSERT INTO audit_logs (id, action, ip, request_id) VALUES (:id, 'a', 'i', 'r')"
 
 
 class Refusal(Conflict):
@@ -47,16 +50,13 @@ def inside(app: App, clean: None) -> Iterator[None]:
 @pytest.fixture
 def other(app: App) -> Iterator[Connection]:
     """Another connection, that sees only what was committed."""
-    with app.flask.app_context(), db.engine.connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+    with app.flask.app_context(), db.reads.connect() as connection:
+        yield connection
 
 
 def write() -> UUID:
     found = new_id()
-    db.session.execute(
-        text("INSERT INTO audit_logs (id, action, ip, request_id) VALUES (:id, 'a', 'i', 'r')"),
-        {"id": found},
-    )
+    db.session.execute(text(ADD), {"id": found})
     return found
 
 
@@ -93,6 +93,22 @@ class TestTransaction:
 
         assert raised.value is refusal
         assert other.scalar(text(COUNT)) == 1
+
+    def test_is_one_also_on_a_connection_that_was_made_anew(
+        self, app: App, other: Connection, query: Query
+    ) -> None:
+        """SQLAlchemy replaces one that was lost, and tells nobody. Connections begin outside of transactions."""
+        before = other.scalar(text(COUNT))
+        with db.engine.connect() as connection:
+            pid = connection.scalar(text("SELECT pg_backend_pid()"))
+            query("SELECT pg_terminate_backend(:pid)", pid=pid)
+            with pytest.raises(OperationalError):
+                connection.execute(text("SELECT 1"))
+            connection.rollback()
+            connection.execute(text(ADD), {"id": new_id()})
+            connection.rollback()
+
+        assert other.scalar(text(COUNT)) == before
 
     def test_its_connection_has_a_limit_to_everything_that_can_hang(self) -> None:
         wanted = {

@@ -18,7 +18,7 @@ from api.web.asgi.entry import API_HEADERS
 from api.web.errorhandler import JSON, Failure, shape
 
 log = logging.getLogger(__name__)
-FAULT = {"request": "is not HTTP/1.1, or its first line or a header is larger than 8 KiB"}
+FAULT = {"request": "is not HTTP/1, or its first line or a header is larger than 8 KiB"}
 
 
 def install() -> None:
