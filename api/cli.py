@@ -121,16 +121,23 @@ def clean_up() -> None:
 @main.command("rotate-secret", with_appcontext=False)
 @click.argument("name", type=click.Choice([rotate_secret.KEY, rotate_secret.DATABASE]))
 @click.argument("step", type=click.Choice(rotate_secret.STEPS), required=False)
-def rotate(name: str, step: str | None) -> None:
+@click.option(
+    "--now",
+    is_flag=True,
+    help="Of finish, after a leak: the old key goes although tokens of it live; everybody refreshes.",
+)
+def rotate(name: str, step: str | None, *, now: bool) -> None:
     """Exchange the key of tokens, in three steps, or the password of the database, while people are served."""
     if (name == rotate_secret.KEY) != bool(step):
         steps = ", ".join(rotate_secret.STEPS)
         raise click.UsageError(
             f"{rotate_secret.KEY} takes a step ({steps}), {rotate_secret.DATABASE} takes none"
         )
+    if now and step != "finish":
+        raise click.UsageError("--now is of finish alone")
     try:
         lines = (
-            rotate_secret.rotate_key(os.environ, step)
+            rotate_secret.rotate_key(os.environ, step, now=now)
             if step
             else rotate_secret.rotate_database_password(os.environ)
         )

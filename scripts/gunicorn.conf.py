@@ -2,7 +2,6 @@
 
 import gc
 import os
-import subprocess
 import sys
 
 from api.config import Misconfigured, Settings
@@ -15,7 +14,6 @@ except Misconfigured as _fault:
     sys.exit(str(_fault))
 
 _host = os.environ.get("BIND") or "0.0.0.0"  # noqa: S104 - a container has one purpose  # nosec B104
-_exporters: list[subprocess.Popen[bytes]] = []
 if _settings.metrics_port:
     metrics_server.prepare()
 
@@ -56,12 +54,11 @@ control_socket_disable = True
 
 def when_ready(_server: object) -> None:
     if _settings.metrics_port:
-        _exporters.append(metrics_server.start(_host, _settings.metrics_port))
+        metrics_server.start(_host, _settings.metrics_port)
 
 
 def on_exit(_server: object) -> None:
-    for exporter in _exporters:
-        exporter.terminate()
+    metrics_server.stop()
 
 
 def child_exit(_server: object, worker: object) -> None:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from sqlalchemy import Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from api.commands import add_person
+from api.commands import add_person, migrations
 from api.config import Settings
 from api.infra.db import db
 from api.infra.db_errors import sqlstate
@@ -27,9 +29,12 @@ TRIES = 120
 
 def release(settings: Settings) -> Iterator[str]:
     """Yields a line for each thing done. Hosts that release at once wait for each other."""
-    with _lock(settings.database_url):
-        _migrate()
-        yield "The database is up to date."
+    with _lock(settings.database_url) as connection:
+        if newer := _unknown(connection):
+            yield f"The schema ({newer}) is newer than this version and is left as it is."
+        else:
+            _migrate()
+            yield "The database is up to date."
         if not (settings.admin_email and settings.admin_password):
             return
         if users.any_admin(db.session()):
@@ -46,6 +51,13 @@ def release(settings: Settings) -> Iterator[str]:
         yield f"Made the first administrator: {body['username']}."
 
 
+def _unknown(connection: Connection) -> str:
+    """Revisions of the schema that this code has no migration for: a later release made them, for us to run on too."""
+    known = {each.revision for each in ScriptDirectory(str(migrations.MIGRATIONS)).walk_revisions()}
+    heads = MigrationContext.configure(connection).get_current_heads()
+    return ", ".join(sorted(set(heads) - known))
+
+
 def _migrate() -> None:
     """Each migration is a transaction of its own, so one that could not have its lock is begun again."""
     for left in reversed(range(TRIES)):
@@ -60,12 +72,12 @@ def _migrate() -> None:
 
 
 @contextmanager
-def _lock(url: str) -> Iterator[None]:
+def _lock(url: str) -> Iterator[Connection]:
     engine = unhurried(url)
     # Without a transaction, for which an index that is made concurrently would wait.
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-        yield
+        yield connection
     engine.dispose()
 
 

@@ -30,8 +30,11 @@ class CannotRotate(Exception):
     """Nothing was changed."""
 
 
-def rotate_key(env: Mapping[str, str], step: str) -> Iterator[str]:
-    """One step for the key that signs access tokens. Raises ``CannotRotate``."""
+def rotate_key(env: Mapping[str, str], step: str, *, now: bool = False) -> Iterator[str]:
+    """One step for the key that signs access tokens. Raises ``CannotRotate``.
+
+    *now*: the last one does not wait for tokens of the old key to end, which has leaked.
+    """
     if f"{KEY}_FILE" not in env:
         yield _told(step)
         return
@@ -50,8 +53,10 @@ def rotate_key(env: Mapping[str, str], step: str) -> Iterator[str]:
         _replace(key, other)
         yield f"The second key signs. {RELOAD}, {MINUTES} minutes later: madang rotate-secret {KEY} finish"
         return
-    if (left := key.stat().st_mtime + LIFETIME + LEEWAY - time.time()) > 0:
-        raise CannotRotate(f"Tokens of the old key may live for {left:.0f} more seconds")
+    if not now and (left := key.stat().st_mtime + LIFETIME + LEEWAY - time.time()) > 0:
+        raise CannotRotate(
+            f"Tokens of the old key may live for {left:.0f} more seconds; after a leak: --now"
+        )
     _replace(previous, "")
     yield "The old key is gone, once every process was told (SIGHUP to gunicorn, or ./scripts/rollout)."
 

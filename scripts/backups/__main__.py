@@ -65,7 +65,7 @@ def _restore(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="./scripts/restore",
         description="Restore a backup into the database of DATABASE_URL, or see whether one could be.",
-        epilog=f"FILE may be missing in the folder and lie in BACKUP_S3_URL. {store.MANUAL}",
+        epilog=f"FILE is looked for here, then in the folder, then in BACKUP_S3_URL. {store.MANUAL}",
     )
     _where(parser)
     parser.add_argument(
@@ -107,6 +107,9 @@ def _restore(arguments: list[str]) -> None:
     print(
         f"{done.rows} rows as of {done.manifest.taken_at}, restored and compared in {done.seconds:.1f} s"
     )
+    print(
+        f"Its schema is of revision {done.manifest.revision}: `madang release` brings it to that of the code"
+    )
 
 
 def _drill(file: Path) -> None:
@@ -129,13 +132,16 @@ def _where(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetched(file: Path | None, folder: Path) -> Path:
-    """The backup on this machine, from the store if it is not in the folder."""
+    """The backup on this machine: where it is named, else in the folder, else from the store."""
     target = store.from_env(os.environ)
     if file is None:
         if target and not list(folder.glob(f"{dump.PREFIX}*{dump.SUFFIX}")):
             raise Refused(f"There is no backup in {folder}: name one of those in {target.url}")
         return dump.newest(folder)
-    if file.exists() or target is None:
+    for place in (file, folder / file):
+        if place.exists():
+            return place
+    if target is None:
         return file
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (file.name, dump.beside(file).name):

@@ -70,6 +70,25 @@ def test_scripts_that_are_run_exist(file: Path) -> None:
         assert (ROOT / script).is_file()
 
 
+@every_file
+def test_a_tag_without_a_signature_publishes_nothing(file: Path) -> None:
+    for job in workflow(file)["jobs"].values():
+        steps = job.get("steps", [])
+        pushes = [at for at, step in enumerate(steps) if "docker push" in step.get("run", "")]
+        checks = [at for at, step in enumerate(steps) if ".verified" in step.get("run", "")]
+        assert not pushes or (checks and checks[0] < pushes[0])
+        for at in checks:
+            assert steps[at]["if"] == "github.ref_type == 'tag'"
+            assert "continue-on-error" not in steps[at]
+
+
+def test_a_release_waits_for_the_image_and_so_for_the_signature() -> None:
+    jobs = workflow(ROOT / ".github/workflows/image.yml")["jobs"]
+
+    assert jobs["release"]["needs"] == ["image"]
+    assert any(".verified" in step.get("run", "") for step in jobs["image"]["steps"])
+
+
 def test_the_ruleset_waits_for_checks_that_exist() -> None:
     [rule] = [rule for rule in RULESET["rules"] if rule["type"] == "required_status_checks"]
     wanted = {check["context"] for check in rule["parameters"]["required_status_checks"]}

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -99,6 +99,40 @@ class TestRelease:
         assert release(environment, **FIRST).exit_code == 0
 
         assert len(query(ADMINS)) == 1
+
+
+@pytest.mark.usefixtures("clean")
+class TestOtherSchemas:
+    @pytest.fixture
+    def at(self, query: Query) -> Iterator[Callable[[str], object]]:
+        """The schema says that it is of another revision."""
+        [[revision]] = query("SELECT version_num FROM alembic_version")
+        yield lambda other: query("UPDATE alembic_version SET version_num = :other", other=other)
+        query("UPDATE alembic_version SET version_num = :revision", revision=revision)
+
+    def test_one_of_a_later_release_is_left_as_it_is(
+        self, environment: dict[str, str], query: Query, at: Callable[[str], object]
+    ) -> None:
+        """So that the version before can be deployed again."""
+        at("later")
+
+        result = release(environment, **FIRST)
+
+        assert result.exit_code == 0, result.output
+        assert result.output.splitlines() == [
+            "The schema (later) is newer than this version and is left as it is.",
+            "Made the first administrator: jane_doe_admin.",
+        ]
+        assert query("SELECT version_num FROM alembic_version") == [("later",)]
+
+    def test_a_migration_that_fails_fails_as_ever(
+        self, environment: dict[str, str], query: Query, at: Callable[[str], object]
+    ) -> None:
+        """What the second one makes is there already."""
+        at("0001")
+
+        assert release(environment).exit_code == 1
+        assert query("SELECT version_num FROM alembic_version") == [("0001",)]
 
 
 @pytest.mark.usefixtures("clean")

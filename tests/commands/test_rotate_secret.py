@@ -17,6 +17,7 @@ from api.commands.rotate_secret import MINUTES
 from api.config import Settings
 from api.infra.db_password import Password
 from api.infra.health import database_probe
+from tests.docs.pages import ROOT, blocks
 
 OLD = "a signing key for tests, 32 bytes or more"
 Rotates = Callable[..., Result]
@@ -75,6 +76,17 @@ class TestKey:
         assert (folder / "key").stat().st_mode & 0o777 == 0o640
         assert sorted(file.name for file in folder.iterdir()) == ["key", "previous"]
 
+    def test_after_a_leak_the_old_one_goes_at_once(
+        self, folder: Path, environment: dict[str, str], rotate: Rotates
+    ) -> None:
+        for step in ("prepare", "switch"):
+            rotate("JWT_SECRET_KEY", step)
+        new, _ = keys(folder, environment)
+        assert "--now" in rotate("JWT_SECRET_KEY", "finish").output
+
+        assert rotate("JWT_SECRET_KEY", "finish", "--now").exit_code == 0
+        assert keys(folder, environment) == (new,)
+
     @pytest.mark.parametrize("step", ["switch", "finish"])
     def test_no_step_comes_before_the_first(self, folder: Path, rotate: Rotates, step: str) -> None:
         refused = rotate("JWT_SECRET_KEY", step)
@@ -113,7 +125,15 @@ class TestKey:
         assert OLD not in told.output
 
     @pytest.mark.parametrize(
-        "arguments", [["JWT_SECRET_KEY"], ["DATABASE_URL", "switch"], ["REDIS_URL"], []]
+        "arguments",
+        [
+            ["JWT_SECRET_KEY"],
+            ["JWT_SECRET_KEY", "switch", "--now"],
+            ["DATABASE_URL", "switch"],
+            ["DATABASE_URL", "--now"],
+            ["REDIS_URL"],
+            [],
+        ],
     )
     def test_other_words_are_refused(self, rotate: Rotates, arguments: list[str]) -> None:
         assert rotate(*arguments).exit_code == 2
@@ -201,6 +221,21 @@ class TestDatabase:
         ).invoke(main, ["rotate-secret", "DATABASE_URL"])
         assert refused.exit_code == 1
         assert "DATABASE_URL_FILE" in refused.output
+
+
+def test_a_second_role_acts_as_the_first(superuser: str) -> None:
+    """As docs/operations.md makes it, for hosts that are replaced one after the other."""
+    page = blocks(ROOT / "docs/operations.md")
+    [made] = [text for language, text in page if language == "sql" and "madang_two" in text]
+    with closing(psycopg2.connect(superuser)) as connection, connection:
+        connection.cursor().execute(made)
+    parts = urlsplit(superuser)
+    second = parts._replace(netloc=f"madang_two:new@{parts.hostname}:{parts.port}").geturl()
+
+    with closing(psycopg2.connect(second)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT session_user, current_user")
+        assert cursor.fetchone() == ("madang_two", "madang")
 
 
 def test_another_fault_is_not_tried_again(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 import yaml
 
+from api.config import Settings
 from tests.live import ROOT
 
 
@@ -22,9 +24,13 @@ def override(loader: Loader, node: yaml.SequenceNode) -> list[Any]:
 Loader.add_constructor("!override", override)
 
 
+def document(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
+    return found
+
+
 def services(name: str) -> dict[str, dict[str, Any]]:
-    document = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
-    found: dict[str, dict[str, Any]] = document["services"]
+    found: dict[str, dict[str, Any]] = document(name)["services"]
     return found
 
 
@@ -34,6 +40,14 @@ BOTH = {name: BASE.get(name, {}) | PROD.get(name, {}) for name in [*BASE, *PROD]
 ONCE = {"secrets", "release", "certificate"}
 TOOLS = {"certbot"}
 """Run by hand, as root: it keeps files for others."""
+ELSEWHERE = {
+    "ADMIN_EMAIL": "the release alone makes an administrator",
+    "ADMIN_PASSWORD": "the release alone makes an administrator",
+    "DATABASE_URL_FILE": "is where DATABASE_URL comes from",
+    "PORT": "nginx and the health check of the image know it",
+    "REVISION": "the image has it from its build",
+}
+"""Settings that the containers are not told in common, and why."""
 
 
 @pytest.mark.parametrize("name", sorted(BOTH.keys() - TOOLS))
@@ -96,6 +110,19 @@ def test_there_is_no_secret_in_a_file(text: str) -> None:
 @pytest.mark.parametrize("name", [name for name in BOTH if "build" not in BOTH[name]])
 def test_images_are_pinned_to_a_version(name: str) -> None:
     assert re.search(r":v?\d+(\.\d+)*$", BOTH[name]["image"])
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    """With the default that .env.example tells, where somebody may set it."""
+    told: dict[str, str] = document("docker-compose.yml")["x-settings"]
+    names = {each.name.upper() for each in fields(Settings)} - ELSEWHERE.keys()
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+    assert {name.removesuffix("_FILE") for name in told} == names
+    for name, value in told.items():
+        if passed := re.fullmatch(r"\$\{(\w+):-(.*)\}", value):
+            assert passed[1] == name
+            assert f"\n{name}={passed[2]}\n" in example or name == "PUBLIC_URL"
 
 
 def test_two_containers_serve_on_a_server() -> None:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +18,7 @@ import pytest
 
 from api.web.asgi.entry import API_HEADERS, HSTS
 from tests import live, nginx
+from tests.infra.link import closed_port
 from tests.nginx import NAME
 from tests.waiting import until
 
@@ -168,6 +170,33 @@ class TestWhoComesIn:
                 assert json.loads(answer.read())["error"]["code"] == "OVERLOADED"
 
 
+class TestLogs:
+    def test_of_a_failure_hold_the_path_and_no_query(self, tmp_path: Path) -> None:
+        with nginx.in_front_of(f"http://127.0.0.1:{closed_port()}", home=tmp_path) as url:
+            answer = httpx.get(f"{url}/api/v1/posts?q=searched&token=hidden")
+            [line] = _of(tmp_path / "nginx.out", answer)
+
+        assert_refused(answer, 503, "OVERLOADED")
+        assert (line["path"], line["status"]) == ("/api/v1/posts", 503)
+        assert line["upstream_status"] == "502"
+        for log in ("nginx.out", "nginx.err"):
+            assert "searched" not in (tmp_path / log).read_text()
+
+    def test_of_a_refusal_hold_no_query(self, tmp_path: Path) -> None:
+        """A body too large, of which nginx would tell in its own words."""
+        with nginx.in_front_of(f"http://127.0.0.1:{closed_port()}", home=tmp_path) as url:
+            answer = httpx.post(f"{url}/api/v1/posts?q=searched", content=b"x" * 70_000)
+            [line] = _of(tmp_path / "nginx.out", answer)
+
+        assert (line["path"], line["status"]) == ("/api/v1/posts", 413)
+        assert "searched" not in (tmp_path / "nginx.err").read_text()
+
+    def test_hold_no_query_of_an_answer(self, client: httpx.Client, site: Site) -> None:
+        [line] = front_lines(site, client.get("/api/v1/posts?q=searched"))
+
+        assert (line["path"], line["upstream_status"]) == ("/api/v1/posts", "200")
+
+
 class TestRequestId:
     def test_is_one_in_the_answer_and_in_both_logs(self, client: httpx.Client, site: Site) -> None:
         answer = client.get("/api/v1/posts")
@@ -217,16 +246,16 @@ def negotiated(
         return secured.selected_alpn_protocol()
 
 
-def lines(site: Site, answer: httpx.Response) -> list[dict[str, str]]:
+def lines(site: Site, answer: httpx.Response) -> list[dict[str, Any]]:
     """What the service wrote of a request."""
     return _of(site.server.log, answer)
 
 
-def front_lines(site: Site, answer: httpx.Response) -> list[dict[str, str]]:
+def front_lines(site: Site, answer: httpx.Response) -> list[dict[str, Any]]:
     return _of(site.home / "nginx.out", answer)
 
 
-def _of(log: Path, answer: httpx.Response) -> list[dict[str, str]]:
+def _of(log: Path, answer: httpx.Response) -> list[dict[str, Any]]:
     """Once it is there: it is written after the answer."""
     asked = answer.headers["X-Request-ID"]
     found = until(lambda: [line for line in log.read_text().splitlines() if asked in line])

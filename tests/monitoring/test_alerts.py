@@ -46,6 +46,7 @@ WELL = {
 }
 """A service that is well: what is seen of it in each minute of five hours."""
 OTHER = 'up{job="madang", instance="other:9464"}'
+NEW = 'up{job="madang", instance="new:9464"}'
 SLOW = {'le="0.1"': "0+5000x300", 'le="0.2"': "0+5600x300"}
 
 CASES: dict[str, tuple[dict[str, str], dict[str, set[str]]]] = {
@@ -59,6 +60,17 @@ CASES: dict[str, tuple[dict[str, str], dict[str, set[str]]]] = {
     "one of two answers": (
         {"up{": "1x60 0x240", OTHER: "1x300"},
         {"63m": set(), "67m": {"ServiceDegraded"}},
+    ),
+    "one of two is gone": (
+        # After a rollout, which has one more for ten minutes.
+        {OTHER: "1x120 stale", NEW: "_x60 1x10 stale"},
+        {
+            "65m": set(),
+            "85m": set(),
+            "122m": set(),
+            "127m": {"ServiceDegraded"},
+            "200m": {"ServiceDegraded"},
+        },
     ),
     "the name leads nowhere": (
         {"probe_success": "1x60 0x240"},

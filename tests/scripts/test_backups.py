@@ -305,6 +305,23 @@ class TestCommands:
         assert again.returncode == 1
         assert "--replace" in again.stderr
 
+    def test_a_name_is_looked_for_in_the_folder_too(
+        self, backup: Path, make_database: Makes
+    ) -> None:
+        """Before the store is asked, which there is none of here. The schema may be older than the code."""
+        settings = {
+            "DATABASE_URL": make_database("backup_target"),
+            "BACKUP_DIR": str(backup.parent),
+        }
+        settings |= {f"AWS_{name}": "x" for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")}
+        settings["BACKUP_S3_URL"] = "http://127.0.0.1:1/bucket"
+
+        done = self.command("restore", backup.name, **settings)
+
+        assert done.returncode == 0, done.stderr
+        revision = dump.verified(backup).revision
+        assert f"revision {revision}: `madang release` brings it" in done.stdout
+
     @pytest.mark.parametrize(
         ("arguments", "settings", "said"),
         [

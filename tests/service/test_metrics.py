@@ -46,6 +46,12 @@ class Service:
         return Rise(self, name, labels)
 
     @property
+    def exporters(self) -> list[psutil.Process]:
+        return [
+            each for each in psutil.Process(self.server.process.pid).children() if is_exporter(each)
+        ]
+
+    @property
     def workers(self) -> list[psutil.Process]:
         return [
             each for each in psutil.Process(self.server.process.pid).children() if is_worker(each)
@@ -55,6 +61,13 @@ class Service:
 def is_worker(process: psutil.Process) -> bool:
     try:
         return "api.infra.exporter" not in process.cmdline()
+    except psutil.Error:  # it has just ended
+        return False
+
+
+def is_exporter(process: psutil.Process) -> bool:
+    try:
+        return "api.infra.exporter" in process.cmdline()
     except psutil.Error:  # it has just ended
         return False
 
@@ -210,6 +223,19 @@ def test_a_worker_that_is_killed_takes_along_what_it_held_and_nothing_else(
     assert (service.value("http_requests_total") or 0) >= before
     until(lambda: service.value("http_requests_in_progress") == 0)
     until(lambda: service.value("db_pool_capacity") == 2 * THREADS)
+
+
+def test_they_are_served_again_when_their_process_is_killed(service: Service, clean: None) -> None:
+    assert httpx.get(service.server.url + POSTS).status_code == 200
+    until(lambda: service.value("http_requests_total", endpoint=POSTS))
+    before = service.value("http_requests_total", endpoint=POSTS) or 0
+    for _ in range(2):  # not only the first time
+        [victim] = service.exporters
+        victim.send_signal(signal.SIGKILL)
+
+        until(lambda pid=victim.pid: [each for each in service.exporters if each.pid != pid])  # type: ignore[misc]
+        live.wait_for_port(httpx.URL(service.url).port or 0)
+        assert (service.value("http_requests_total", endpoint=POSTS) or 0) >= before
 
 
 def test_servers_that_are_gone_are_said_to_be(
