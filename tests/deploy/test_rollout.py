@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,25 @@ def test_as_many_as_there_were_stay_and_nothing_else_is_begun_again(docker: Dock
     assert docker.containers == ["madang:v2"] * 3
     last = "compose up --detach --no-deps --no-recreate --scale app=3 --wait app nginx"
     assert docker.asked[-1] == last
+
+
+@pytest.mark.parametrize(
+    ("settings", "does"),
+    [("SERVER_NAME=x\nIMAGE=madang:v2\n", "pull"), ("SERVER_NAME=x\n", "build"), (None, "build")],
+)
+def test_an_image_is_pulled_if_dot_env_names_one(
+    docker: Docker, settings: str | None, does: str
+) -> None:
+    script = docker.home / "scripts" / "rollout"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "scripts" / "rollout", script)
+    if settings is not None:
+        (docker.home / ".env").write_text(settings)
+    docker.run("docker", "forget")
+
+    assert docker.run(script).returncode == 0
+
+    assert docker.asked[docker.asked.index("forget") + 1] == f"compose {does} --quiet app"
 
 
 def test_a_docker_that_does_not_answer_changes_nothing(docker: Docker) -> None:
