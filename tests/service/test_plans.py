@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from api.app import App
 from api.cli import main
+from api.infra import db_watchdog
 from api.infra.db import db
 from tests.memory import forget_all
 from tests.people import People, Person, sql
@@ -74,7 +75,15 @@ class Yard:
 
 
 @pytest.fixture(scope="module")
-def yard(app: App, environment: dict[str, str], redis: Redis) -> Iterator[Yard]:
+def unhurried() -> Iterator[None]:
+    """However slow this machine is: what is prepared here is no statement of the service."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(db_watchdog, "LIMIT", 60)
+        yield
+
+
+@pytest.fixture(scope="module")
+def yard(app: App, environment: dict[str, str], redis: Redis, unhurried: None) -> Iterator[Yard]:
     """What ``madang seed --profile large`` makes, everybody logged in, and a long audit log."""
     empty = "TRUNCATE users, posts, comments, sessions, post_totals CASCADE"
     sql(app.flask, empty)
