@@ -55,6 +55,12 @@ def _only_reads(connection: Connection, _cursor: Any, statement: str, *_: Any) -
         assert not WRITES.search(statement), statement
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no process is left alone with one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def environment() -> Iterator[dict[str, str]]:
     """Servers of our own, or those of TEST_DATABASE_URL and TEST_REDIS_URL."""

@@ -7,7 +7,7 @@ from functools import cache
 from uuid import UUID
 
 from flask import Flask
-from sqlalchemy import CursorResult, text
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from api.app import App
@@ -15,6 +15,8 @@ from api.infra.db import db
 from api.infra.passwords import hash_password
 from api.models import LoginSession, User
 
+LIMITS = "-c timezone=UTC -c lock_timeout=60s"
+"""Who waits for a lock that long waits for a test that has gone wrong."""
 PASSWORD = "correct horse 배터리 staple"
 
 
@@ -67,9 +69,16 @@ def _hash() -> str:
 
 def sql(flask: Flask, statement: str, **values: object) -> list[tuple[object, ...]]:
     """Run a statement on the test database and commit it; its rows, if it has any."""
-    with flask.app_context():
-        result = db.session.execute(text(statement), values)
-        has_rows = isinstance(result, CursorResult) and result.returns_rows
-        rows = [tuple(row) for row in result] if has_rows else []
-        db.session.commit()
-        return rows
+    with behind(flask).begin() as connection:
+        result = connection.execute(text(statement), values)
+        return [tuple(row) for row in result] if result.returns_rows else []
+
+
+def behind(flask: Flask) -> Engine:
+    """The database without the service's limits: what a test prepares may take its time."""
+    return _engine(flask.config["SQLALCHEMY_DATABASE_URI"])
+
+
+@cache
+def _engine(url: URL | str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, connect_args={"options": LIMITS})

@@ -21,6 +21,10 @@ from scripts.home import Refused
 
 BEGIN = b"BEGIN;\nDROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n"
 COMMIT = b"\nCOMMIT;\n"
+ENDED = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = %s AND (usename = current_user OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
+"""
 
 
 @dataclass(frozen=True)
@@ -111,4 +115,19 @@ def _beside(url: str) -> Iterator[str]:
         try:
             yield urlsplit(url)._replace(path=f"/{name}").geturl()
         finally:
-            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(place))
+            try:
+                drop(cursor, name)
+            except psycopg2.Error as fault:
+                reason = str(fault).strip().splitlines()[0]
+                raise Refused(
+                    f"Drop the database {name}, which is still there ({reason})"
+                ) from fault
+
+
+def drop(cursor: psycopg2.extensions.cursor, name: str) -> None:
+    """A database and whoever is connected to it, if we may end them.
+
+    With FORCE, PostgreSQL refuses to a role that is no superuser while autovacuum is at work in it.
+    """
+    cursor.execute(ENDED, (name,))
+    cursor.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))

@@ -10,19 +10,20 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg2
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from scripts import render
+from scripts.backups.restore import drop
 from tests import live
 from tests.deploy.blueprints import faults
 from tests.waiting import until_it_answers
@@ -169,13 +170,10 @@ def resolve(variables: list[Json], database: str, redis: str) -> dict[str, str]:
 @contextmanager
 def empty_database(url: str) -> Iterator[str]:
     name = f"render_{secrets.token_hex(4)}"
-    engine = create_engine(
-        make_url(url).set(drivername="postgresql+psycopg2"), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
+    with closing(psycopg2.connect(url)) as server:
+        server.autocommit = True
+        server.cursor().execute(f"CREATE DATABASE {name}")
         try:
-            yield make_url(url).set(database=name).render_as_string(hide_password=False)
+            yield urlsplit(url)._replace(path=f"/{name}").geturl()
         finally:
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    engine.dispose()
+            drop(server.cursor(), name)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 
 from api.app import THREADS, App
 from api.infra.db import db
+from tests.people import behind
 
 Query = Callable[..., list[tuple[object, ...]]]
 
@@ -45,6 +46,7 @@ def read_only(app: App, query: Query) -> Iterator[None]:
         connection.close()
         with app.flask.app_context():  # what it opened meanwhile cannot write ever after
             db.engine.dispose()
+        behind(app.flask).dispose()
 
 
 @contextmanager

@@ -19,13 +19,20 @@ import pytest
 from starlette.testclient import TestClient
 
 from api.app import App
+from scripts import embedded
 from scripts.backups import dump, fingerprint, programs, restore, store
 from scripts.home import ROOT, Refused
 from tests.infra.outages import Query
 from tests.people import Person
+from tests.waiting import until
 
 DAY = 86_400
 Makes = Callable[[str], str]
+SLOW_TO_VACUUM = """
+CREATE TABLE much (n int) WITH (
+    autovacuum_vacuum_threshold = 1, autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+INSERT INTO much SELECT generate_series(1, 100000); DELETE FROM much
+"""
 
 
 @pytest.fixture
@@ -47,7 +54,7 @@ def make_database(url: str) -> Iterator[Makes]:
 
         yield make
         for name in made:
-            server.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+            restore.drop(server.cursor(), name)
 
 
 @pytest.fixture
@@ -240,6 +247,38 @@ class TestRestore:
         assert "posts: 5 rows in the backup, 4 now" in since
         assert fingerprint_of(url) == live
         assert query("SELECT datname FROM pg_database ORDER BY 1") == databases
+
+
+def test_autovacuum_keeps_no_drill_from_ending() -> None:
+    """Its worker is none that a role without further rights may signal."""
+    with embedded.scratch_home() as home:
+        server = embedded.Postgres(home, fast=True)
+        server.start()
+        try:
+            with closing(psycopg2.connect(server.superuser_url)) as connection:
+                connection.autocommit = True
+                connection.cursor().execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+                connection.cursor().execute("SELECT pg_reload_conf()")
+            with closing(psycopg2.connect(server.url)) as owner:
+                owner.autocommit = True
+                cursor = owner.cursor()
+                cursor.execute("CREATE DATABASE beside")
+                with closing(
+                    psycopg2.connect(urlsplit(server.url)._replace(path="/beside").geturl())
+                ) as left:
+                    left.cursor().execute(SLOW_TO_VACUUM)
+                    left.commit()
+                    until(lambda: _is_vacuumed(cursor, "beside"))
+                    restore.drop(cursor, "beside")
+                assert not _is_vacuumed(cursor, "beside")
+        finally:
+            server.stop()
+
+
+def _is_vacuumed(cursor: psycopg2.extensions.cursor, name: str) -> bool:
+    """Who is no superuser sees of a worker only that it is there."""
+    cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s AND usename IS NULL", (name,))
+    return bool(cursor.fetchall())
 
 
 class TestRetention:

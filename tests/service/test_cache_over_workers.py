@@ -192,7 +192,7 @@ def readers(yard: Yard) -> Iterator[None]:
 
 
 def test_a_write_is_seen_by_the_next_reader_on_every_worker(yard: Yard) -> None:
-    for number in range(size(100, 500)):
+    for number in range(size(50, 500)):
         new = yard.write(yard.workers[number % 2])
         assert yard.shown() == {new}, number
 

@@ -16,7 +16,6 @@ from starlette.testclient import TestClient
 
 from api.app import App
 from api.cli import main
-from api.infra import db_watchdog
 from api.infra.db import db
 from tests.memory import forget_all
 from tests.people import People, Person, sql
@@ -37,7 +36,6 @@ BOUNDED = re.compile(
 """A count that stops at 10,000, or at 1,000 hits. Of what few posts have it may read many, once."""
 MOST_STATEMENTS = 5
 SIGNED_IN = """
-SET LOCAL statement_timeout = '60s';
 INSERT INTO sessions (id, user_id) SELECT gen_random_uuid(), id FROM users;
 INSERT INTO audit_logs (id, action, actor_id, target_type, target_id, ip, request_id, created_at)
 SELECT gen_random_uuid(),
@@ -75,15 +73,7 @@ class Yard:
 
 
 @pytest.fixture(scope="module")
-def unhurried() -> Iterator[None]:
-    """However slow this machine is: what is prepared here is no statement of the service."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db_watchdog, "LIMIT", 60)
-        yield
-
-
-@pytest.fixture(scope="module")
-def yard(app: App, environment: dict[str, str], redis: Redis, unhurried: None) -> Iterator[Yard]:
+def yard(app: App, environment: dict[str, str], redis: Redis) -> Iterator[Yard]:
     """What ``madang seed --profile large`` makes, everybody logged in, and a long audit log."""
     empty = "TRUNCATE users, posts, comments, sessions, post_totals CASCADE"
     sql(app.flask, empty)
@@ -99,13 +89,9 @@ def yard(app: App, environment: dict[str, str], redis: Redis, unhurried: None) -
     [[comment]] = sql(app.flask, "SELECT id FROM comments WHERE post_id = :id LIMIT 1", id=post)
     prolific = "SELECT id FROM users ORDER BY post_count DESC LIMIT 1"
     # Who wrote most of all writes drafts too.
-    patient = "SET LOCAL statement_timeout = '60s'"
-    sql(
-        app.flask,
-        f"{patient}; UPDATE posts SET author_id = :id WHERE author_id = ({prolific})",
-        id=author.id,
-    )
-    sql(app.flask, f"{patient}; ANALYZE posts")
+    theirs = f"UPDATE posts SET author_id = :id WHERE author_id = ({prolific})"
+    sql(app.flask, theirs, id=author.id)
+    sql(app.flask, "ANALYZE posts")
     yield Yard(admin, author, str(post), str(comment))
     sql(app.flask, empty)
 

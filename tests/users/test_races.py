@@ -26,10 +26,10 @@ API = "/api/v1"
 ME = f"{API}/users/me"
 POST = {"title": "t", "body": "b", "is_published": True}
 COMMENT = {"body": "b"}
-ROUNDS = size(100, 500)
+ROUNDS = size(40, 500)
 LANES = 2
 """Rounds of one race that go side by side."""
-FEW_ROUNDS = 40
+FEW_ROUNDS = size(20, 40)
 
 Query = Callable[..., list[tuple[object, ...]]]
 Call = Callable[[], httpx.Response]

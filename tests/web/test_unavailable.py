@@ -109,7 +109,7 @@ class TestGoneAndBack:
 class TestReadOnly:
     @pytest.fixture
     def reader(
-        self, environment: dict[str, str], app: App, query: Query, clean: None
+        self, environment: dict[str, str], app: App, query: Query, ada: Person
     ) -> Iterator[TestClient]:
         with read_only(app, query), serving(environment) as client:
             yield client
