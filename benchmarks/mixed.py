@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from api.commands.seed_text import english_name
 from benchmarks import service
 from benchmarks.cases import POSTS, WRITERS
-from benchmarks.open_loop import Load, summary
+from benchmarks.open_loop import Load, addresses, summary
 from benchmarks.report import about
 from benchmarks.service import Target
 from scripts.embedded import scratch_home
@@ -28,7 +28,7 @@ from scripts.home import Refused
 from tests import nginx
 from tests.system import PACKAGES
 
-ADDRESSES = [f"127.0.1.{number}" for number in range(1, 41)]
+ADDRESSES = addresses(40)
 KINDS = ("list", "read") * 4 + ("search", "write")
 REQUESTS = 5_000
 """Until they begin again: longer than any answer is kept."""

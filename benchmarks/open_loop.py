@@ -1,9 +1,9 @@
 """Callers who come when they come, however late the answers are; wrk's wait for theirs, which hides a queue.
 
-    python -m benchmarks.open_loop URL RATE SECONDS FILE    one JSON object on stdout
+    python -m benchmarks.open_loop URL RATE SECONDS FILE [ADDRESSES]    one JSON object on stdout
 
 FILE holds the requests, as bytes on the wire, asked in turn (a JSON list). RATE 0: thirty-two who come again
-as soon as they are answered.
+as soon as they are answered. ADDRESSES: from how many they come, since nginx grants each 50 requests a second.
 """
 
 from __future__ import annotations
@@ -29,6 +29,11 @@ LARGEST = 64 * 1024
 AT_ONCE = 32
 TICK = 0.002
 """Seconds: whoever comes within the same one asks together, since waiting for each costs more than asking."""
+
+
+def addresses(number: int) -> list[str]:
+    """Of this machine; 200 at most."""
+    return [f"127.0.1.{each}" for each in range(1, number + 1)]
 
 
 class Caller:
@@ -152,8 +157,9 @@ def summary(answers: list[tuple[float, int, float]], seconds: float) -> dict[str
 
 def main() -> None:
     url, rate, seconds, file = sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+    sources = addresses(int(sys.argv[5])) if sys.argv[5:] else ("",)
     requests = cycle(text.encode() for text in json.loads(Path(file).read_text(encoding="utf-8")))
-    load = Load(url, requests)
+    load = Load(url, requests, sources)
     if rate:
         load.open(rate, seconds)
     else:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import select
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -17,12 +20,21 @@ import httpx
 import pytest
 
 from api.web.asgi.entry import API_HEADERS, HSTS
+from api.web.asgi.queue import SPARED
 from tests import live, nginx
 from tests.infra.link import closed_port
 from tests.nginx import NAME
+from tests.spec import CONTRACT
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
+MOST = 128
+"""That are passed on at a time, to each address of the service."""
+READ = "/api/v1/posts"
+CROWD = 200
+SPARED_PATHS = ["/api/v1/auth/login", "/api/v1/admin/users", "/healthz", "/openapi.json"]
+FULL = '"upstream":"madang","upstream_status":"502"'
+"""What the log says of one who was refused because so many were let in already."""
 FLOODER = ("127.0.0.8", 0)
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -166,8 +178,68 @@ class TestWhoComesIn:
             refused = [answer for answer in answers if answer.status != 200]
             assert 0 < len(refused) < len(flood)
             for answer in refused:
-                assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+                assert answer.status == 503
+                assert int(answer.headers["Retry-After"]) in range(2, 6)
                 assert json.loads(answer.read())["error"]["code"] == "OVERLOADED"
+
+
+class TestOverload:
+    """Before something that lets everybody in and answers nobody."""
+
+    def test_no_more_is_passed_on_than_is_answered_soon(self, tmp_path: Path) -> None:
+        with silence() as (silent, upstream), nginx.in_front_of(upstream, home=tmp_path) as url:
+            with ExitStack() as stack:
+                crowd = [stack.enter_context(asking(url, READ, number)) for number in range(CROWD)]
+                until(lambda: len(heard(crowd)) == CROWD - MOST)
+
+                for connection in heard(crowd):
+                    answer = HTTPResponse(connection)
+                    answer.begin()
+                    assert answer.status == 503
+                    assert json.loads(answer.read())["error"]["code"] == "OVERLOADED"
+                until(lambda: (tmp_path / "nginx.out").read_text().count(FULL) == len(crowd) - MOST)
+                for path in SPARED_PATHS:
+                    stack.enter_context(asking(url, path, 0))
+                passed = Counter(asked(silent, MOST + len(SPARED_PATHS)))
+                assert passed == Counter({READ: MOST} | dict.fromkeys(SPARED_PATHS, 1))
+
+    def test_who_is_spared_is_so_by_the_service_too(self) -> None:
+        text = (nginx.SOURCE / "service.conf").read_text(encoding="utf-8")
+        [pattern] = re.findall(r'location ~ "(.+)" \{\s+proxy_pass http://madang_spared;', text)
+        for operation in CONTRACT.operations.values():
+            assert operation.path.startswith("/api/") != operation.is_root
+            is_spared = bool(re.search(pattern, operation.path))
+            assert is_spared == (operation.tag in SPARED), operation.id
+
+
+@contextmanager
+def silence() -> Iterator[tuple[socket.socket, str]]:
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as silent:
+        yield silent, f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+
+@contextmanager
+def asking(url: str, path: str, number: int) -> Iterator[socket.socket]:
+    """One connection of many, from as many addresses as they need."""
+    place, source = (urlsplit(url).hostname, urlsplit(url).port), f"127.0.0.{30 + number % 8}"
+    with socket.create_connection(place, source_address=(source, 0)) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        yield connection
+
+
+def heard(connections: list[socket.socket]) -> list[socket.socket]:
+    """Those that were answered."""
+    return select.select(connections, [], [], 0)[0]
+
+
+def asked(silent: socket.socket, times: int) -> list[str]:
+    """The paths that were passed on."""
+    paths = []
+    for _ in range(times):
+        connection, _ = silent.accept()
+        with connection:
+            paths.append(connection.recv(1024).split()[1].decode())
+    return paths
 
 
 class TestLogs:

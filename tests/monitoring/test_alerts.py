@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ WELL = {
     f"probe_ssl_earliest_cert_expiry{SITE}": "2592000x300",
     f"http_requests_total{{{HERE}}}": "0+6000x300",
     f"http_server_errors_total{{{HERE}}}": "0+1x300",
+    f"http_requests_in_progress{{{HERE}}}": "12x300",
     f'{BUCKET}{{{HERE}, le="0.1"}}': "0+5990x300",
     f'{BUCKET}{{{HERE}, le="0.2"}}': "0+6000x300",
     f'{BUCKET}{{{HERE}, le="+Inf"}}': "0+6000x300",
@@ -94,6 +96,10 @@ CASES: dict[str, tuple[dict[str, str], dict[str, set[str]]]] = {
     "twelve in ten thousand fail": (
         {"http_server_errors": "0+7.2x300"},
         {"5h": {"ErrorBudgetBurnsSlowly"}},
+    ),
+    "a crowd comes and goes, and another one stays": (
+        {"http_requests_in_progress": "12x60 125x2 12x60 125x180"},
+        {"63m": set(), "66m": set(), "124m": set(), "132m": {"Overloaded"}},
     ),
     "a bug is met once": (
         {"unexpected_errors": "0x60 1x240"},
@@ -227,6 +233,14 @@ def test_each_alert_says_what_to_do(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in ("page", "ticket")
     assert rule["annotations"]["summary"]
     assert rule["alert"] in page.read_text(encoding="utf-8")
+
+
+def test_overload_is_told_of_before_nginx_refuses() -> None:
+    nginx = (ROOT / "nginx/nginx.conf").read_text(encoding="utf-8")
+    [most] = map(int, re.findall(r"max_conns=(\d+)", nginx))
+    [rule] = [rule for rule in alerts() if rule["alert"] == "Overloaded"]
+
+    assert most * 0.75 < int(rule["expr"].split()[-1]) < most * 0.85
 
 
 def test_nothing_that_is_not_there_is_taken_for_zero() -> None:

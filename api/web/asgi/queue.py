@@ -2,7 +2,7 @@
 
 More waiting would only make everybody late: what waited too long was given up by its caller and would be
 worked on all the same. So it is refused, where refusing costs least. Many who come at once are no overload:
-as long as the queue ends now and then it may be long (compare "CoDel", RFC 8289).
+as long as nobody waits long there may be many of them (compare "CoDel", RFC 8289).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class Bounds:
     """Seconds that one may wait, where the work takes longer."""
 
 
-BURST = Bounds(192, 2.0)
-"""For many who come at once: they are served within two seconds, and then nobody waits."""
-STANDING = Bounds(24, 0.5)
-"""For a queue that does not end: whoever waits in a long one only waits longer."""
-STANDS = 0.25
-"""Seconds after which a queue that was never empty counts as one that does not end.
+PROMPT = Bounds(192, 0.75)
+"""Of a queue in which nobody waits long. Where the work is quick, all are served within a second."""
+SLOW = Bounds(24, 0.5)
+"""Of one in which somebody does: whoever is let in as well waits longer."""
+LONG = 0.6
+"""Seconds that the first of them has waited, from which on a queue is slow.
 
-At three times what can be served it has grown by then to some three times as many seconds of work.
+What nginx passes on at once (max_conns) is served sooner: it refuses the rest for a tenth of what it costs here.
 """
 RESERVED = 0.2
 """The share of the threads that is kept for who logs in and for who keeps order."""
@@ -54,16 +54,16 @@ class Queue:
     def __init__(self, threads: int) -> None:
         self._places = asyncio.Semaphore(threads)
         self._ordinary = asyncio.Semaphore(threads - round(threads * RESERVED))
-        self._waiting = {True: 0, False: 0}
-        self._since = {True: 0.0, False: 0.0}
-        """When the first of those who wait came."""
+        self._waiting: dict[bool, dict[object, float]] = {True: {}, False: {}}
+        """When each of those who wait came, who came first before the others."""
 
     def is_full(self, *, spared: bool) -> bool:
-        return self._waiting[spared] >= self._bounds(spared=spared).longest
+        return len(self._waiting[spared]) >= self._bounds(spared=spared).longest
 
     def _bounds(self, *, spared: bool) -> Bounds:
-        waits = self._waiting[spared] and time.monotonic() - self._since[spared]
-        return STANDING if waits > STANDS else BURST
+        now = time.monotonic()
+        first = next(iter(self._waiting[spared].values()), now)
+        return SLOW if now - first > LONG else PROMPT
 
     async def enter(self, *, spared: bool) -> Places:
         """What is to be given back to ``leave``. Raises ``TurnedAway`` when there is no place in time."""
@@ -84,10 +84,9 @@ class Queue:
         if self.is_full(spared=spared):
             raise TurnedAway()
         had: list[asyncio.Semaphore] = []
-        if not self._waiting[spared]:
-            self._since[spared] = time.monotonic()
         patience = self._bounds(spared=spared).patience
-        self._waiting[spared] += 1
+        me = object()
+        self._waiting[spared][me] = time.monotonic()
         try:
             async with asyncio.timeout(patience):
                 for each in wanted:
@@ -99,7 +98,7 @@ class Queue:
                 raise TurnedAway() from err
             raise
         finally:
-            self._waiting[spared] -= 1
+            del self._waiting[spared][me]
 
 
 class Door:

@@ -9,7 +9,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from api import app
-from api.web.asgi.queue import BURST, STANDING, Bounds, Door, Queue, Queued, TurnedAway
+from api.web.asgi.queue import LONG, PROMPT, SLOW, Bounds, Door, Queue, Queued, TurnedAway
 from tests.web.asgi.crowds import Slow, settle, start
 
 THREADS, ORDINARY = 10, 8
@@ -36,10 +36,20 @@ class Yard:
         return await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
 @pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this machine is: a queue that stands has a test of its own."""
-    monkeypatch.setattr("api.web.asgi.queue.STANDS", 60)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """It stands, however slow this machine is."""
+    clock = Clock()
+    monkeypatch.setattr("api.web.asgi.queue.time", clock)
+    return clock
 
 
 def played(act: Callable[[Yard], Awaitable[None]]) -> None:
@@ -83,12 +93,12 @@ def test_who_logs_in_and_who_keeps_order_always_find_a_place() -> None:
 
 def test_a_few_wait_and_the_rest_is_turned_away_at_once() -> None:
     async def act(yard: Yard) -> None:
-        await yard.ask(READ, ORDINARY + BURST.longest)
+        await yard.ask(READ, ORDINARY + PROMPT.longest)
         [late] = await yard.ask(READ)
         assert isinstance(late.exception(), TurnedAway)
         assert not any(task.done() for task in yard.tasks[:-1])
         outcomes = await yard.finish()
-        assert outcomes[:-1] == [None] * (ORDINARY + BURST.longest)
+        assert outcomes[:-1] == [None] * (ORDINARY + PROMPT.longest)
 
     played(act)
 
@@ -97,7 +107,7 @@ def test_a_full_queue_is_seen_at_the_door(monkeypatch: pytest.MonkeyPatch) -> No
     """Before a token is verified or a body is read."""
 
     async def act(yard: Yard) -> None:
-        await yard.ask(READ, ORDINARY + BURST.longest)
+        await yard.ask(READ, ORDINARY + PROMPT.longest)
         seen = []
 
         async def inside(scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,7 +124,7 @@ def test_a_full_queue_is_seen_at_the_door(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.web.asgi.queue.BURST", Bounds(5, 0.05))
+    monkeypatch.setattr("api.web.asgi.queue.PROMPT", Bounds(5, 0.05))
 
     async def act(yard: Yard) -> None:
         await yard.ask(READ, ORDINARY)
@@ -122,19 +132,38 @@ def test_nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(TurnedAway):
             await late
 
-    assert STANDING.patience < BURST.patience < 3
+    assert SLOW.patience < PROMPT.patience < 3
     played(act)
 
 
-def test_a_queue_that_does_not_end_is_shorter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_is_shorter_when_somebody_waited_long(clock: Clock) -> None:
     async def act(yard: Yard) -> None:
-        await yard.ask(READ, ORDINARY + STANDING.longest)
+        await yard.ask(READ, ORDINARY + SLOW.longest)
+        clock.now += LONG
         assert not yard.queue.is_full(spared=False)
-        monkeypatch.setattr("api.web.asgi.queue.STANDS", 0)
+        clock.now += 0.01
         assert yard.queue.is_full(spared=False)
         assert not yard.queue.is_full(spared=True)
         await yard.finish()
         assert not yard.queue.is_full(spared=False)
+
+    played(act)
+
+
+def test_a_queue_that_never_ends_may_be_long_while_it_moves_on(clock: Clock) -> None:
+    async def act(yard: Yard) -> None:
+        await yard.ask(READ, ORDINARY)
+        early = await yard.ask(READ, SLOW.longest)
+        clock.now += LONG
+        await yard.ask(READ, SLOW.longest)
+        for each in early:
+            each.cancel()
+        await asyncio.gather(*early, return_exceptions=True)
+
+        clock.now += LONG
+        assert not yard.queue.is_full(spared=False)
+        clock.now += 0.01
+        assert yard.queue.is_full(spared=False)
 
     played(act)
 
