@@ -5,7 +5,10 @@ import os
 import sys
 
 from api.config import Misconfigured, Settings
-from api.infra import changes, logging, metrics_server  # changes: its memory is to be shared by all
+from api.infra import changes, logging, memory, metrics_server
+
+# Before there are threads, or processes that share what is imported here (changes): workers inherit both.
+memory.share()
 
 try:
     # Here, before anything is bound or forked: a wrong environment ends with every fault named, once.
