@@ -26,8 +26,8 @@ class Bounds:
     """Seconds that one may wait, where the work takes longer."""
 
 
-PROMPT = Bounds(192, 0.75)
-"""Of a queue in which nobody waits long. Where the work is quick, all are served within a second."""
+PROMPT = Bounds(192, 2.0)
+"""Of a queue in which nobody waits long: many who come at once are served within two seconds, and then nobody waits."""
 SLOW = Bounds(24, 0.5)
 """Of one in which somebody does: whoever is let in as well waits longer."""
 LONG = 0.6
