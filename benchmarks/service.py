@@ -29,7 +29,7 @@ from scripts.service import PROGRAMS, Watched, await_ready
 SCALE = "1000000"
 """Times the limits: they are checked and counted as ever, and never reached."""
 TRIES = 10
-"""To log in."""
+"""To be answered by a service that is busy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,20 +59,23 @@ class Target:
         return found
 
     def ask(self, path: str, body: dict[str, str] | None = None) -> Any:
-        """The ``data`` of an answer. Raises ``OSError`` for a refusal."""
-        return asked(self.url + path, body)[1]["data"]
+        """The ``data`` of an answer; asked again where the service is busy, when it says so.
 
-    def token(self, number: int) -> str:
-        """Of the person with that number, for 15 minutes. Raises ``Refused`` where the service stays too busy."""
-        who = {"email": f"demo_{number}@example.com", "password": PASSWORD}
+        Raises ``OSError`` for another refusal, ``Refused`` where it stays busy.
+        """
         for _ in range(TRIES):
             try:
-                return str(self.ask("/api/v1/auth/login", who)["access_token"])
+                return asked(self.url + path, body)[1]["data"]
             except HTTPError as refusal:
                 if refusal.code != HTTPStatus.SERVICE_UNAVAILABLE:
                     raise
                 time.sleep(int(refusal.headers["Retry-After"]))
-        raise Refused(f"Nobody could log in {TRIES} times: the service has too much to do")
+        raise Refused(f"Asked {TRIES} times, the service had too much to do")
+
+    def token(self, number: int) -> str:
+        """Of the person with that number; it lasts for 15 minutes."""
+        who = {"email": f"demo_{number}@example.com", "password": PASSWORD}
+        return str(self.ask("/api/v1/auth/login", who)["access_token"])
 
     def refusals(self) -> list[str]:
         """The lines of the access log that tell of no success."""
