@@ -59,7 +59,7 @@ def restore(dump: Path, url: str, *, replace: bool) -> Restored:
 
 def drill(dump: Path, url: str) -> tuple[Restored, list[str]]:
     """Restore *dump* beside the database of *url*, which is only looked at; how the rows differ from today's."""
-    with _beside(url) as scratch:
+    with scratch_database(url) as scratch:
         done = restore(dump, scratch, replace=True)
         with closing(connect(url)) as live:
             now = fingerprint.take(live)
@@ -98,7 +98,7 @@ def _load(dump: Path, url: str, major: int) -> None:
 
 
 @contextmanager
-def _beside(url: str) -> Iterator[str]:
+def scratch_database(url: str) -> Iterator[str]:
     """An empty database on the same server, dropped at the end. Raises ``Refused`` without the right to make one."""
     name = f"madang_drill_{os.getpid()}"
     place = sql.Identifier(name)

@@ -20,18 +20,21 @@ from tests.size import note, size
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 SECONDS = size(5, 60)
-GOODPUT = {"nginx": size(0.5, 0.8), "the service alone": 0.5}
-"""Of the peak, that is to be kept: nginx refuses for a tenth of what it costs the service.
-
-In the normal run other tests may want the processors.
-"""
+GOODPUT = size(0.5, 0.8)
+"""Of the peak, that is to be kept; in the normal run other tests may want the processors."""
+ALONE = pytest.param(
+    "the service alone",
+    marks=pytest.mark.xfail(
+        reason="refusing costs the service ten times what it costs nginx (ADR 0019)", strict=False
+    ),
+)
 ADDRESSES = 100
 """That callers come from: nginx lets each ask for 50 things a second."""
 ROUNDS = size(3, 1)
 """Here those others begin and end at any moment, also between measuring the peak and what is left of it."""
-IN_TIME = {"nginx": size(3_000, 1_000), "the service alone": 3_000}
+IN_TIME = size(3_000, 1_000)
 """Milliseconds for those who are served, but for one of a hundred."""
-AT_ONCE = {"nginx": size(1_500, 250), "the service alone": 1_000}
+AT_ONCE = size(1_500, 250)
 """Milliseconds for those who are not, likewise."""
 
 
@@ -78,7 +81,7 @@ def best(url: str, file: Path) -> float:
     return max(loads, key=lambda rate: loads[rate])
 
 
-@pytest.mark.parametrize("front", size(["nginx"], list(GOODPUT)))
+@pytest.mark.parametrize("front", size(["nginx"], ["nginx", ALONE]))
 def test_three_times_the_peak(make_yard: Makes, tmp_path: Path, front: str) -> None:
     with ExitStack() as stack:
         yard = make_yard(TRUSTED_PROXY_HOPS=str(int(front == "nginx")))
@@ -115,8 +118,8 @@ def _short(url: str, file: Path, front: str) -> list[str]:
     assert found["statuses"].keys() <= {"200", "201", "503"}
     assert after["statuses"].keys() <= {"200", "201"}
     bars = {
-        f"{found['good_per_second']} good ones/s": found["good_per_second"] > GOODPUT[front] * peak,
-        f"good ones within {found['good_ms'][1]} ms": found["good_ms"][1] < IN_TIME[front],
-        f"refused within {found['refused_ms'][1]} ms": found["refused_ms"][1] < AT_ONCE[front],
+        f"{found['good_per_second']} good ones/s": found["good_per_second"] > GOODPUT * peak,
+        f"good ones within {found['good_ms'][1]} ms": found["good_ms"][1] < IN_TIME,
+        f"refused within {found['refused_ms'][1]} ms": found["refused_ms"][1] < AT_ONCE,
     }
     return [name for name, is_met in bars.items() if not is_met]

@@ -249,30 +249,53 @@ class TestRestore:
         assert query("SELECT datname FROM pg_database ORDER BY 1") == databases
 
 
-def test_autovacuum_keeps_no_drill_from_ending() -> None:
-    """Its worker is none that a role without further rights may signal."""
-    with embedded.scratch_home() as home:
-        server = embedded.Postgres(home, fast=True)
-        server.start()
-        try:
-            with closing(psycopg2.connect(server.superuser_url)) as connection:
-                connection.autocommit = True
-                connection.cursor().execute("ALTER SYSTEM SET autovacuum_naptime = 1")
-                connection.cursor().execute("SELECT pg_reload_conf()")
-            with closing(psycopg2.connect(server.url)) as owner:
-                owner.autocommit = True
-                cursor = owner.cursor()
-                cursor.execute("CREATE DATABASE beside")
-                with closing(
-                    psycopg2.connect(urlsplit(server.url)._replace(path="/beside").geturl())
-                ) as left:
-                    left.cursor().execute(SLOW_TO_VACUUM)
-                    left.commit()
-                    until(lambda: _is_vacuumed(cursor, "beside"))
-                    restore.drop(cursor, "beside")
-                assert not _is_vacuumed(cursor, "beside")
-        finally:
+class TestOtherConnections:
+    """To the database of a drill, when it ends."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[embedded.Postgres]:
+        with embedded.scratch_home() as home:
+            server = embedded.Postgres(home, fast=True)
+            server.start()
+            yield server
             server.stop()
+
+    def test_autovacuum_keeps_none_from_ending(self, server: embedded.Postgres) -> None:
+        """Its worker is none that a role without further rights may signal."""
+        with closing(psycopg2.connect(server.superuser_url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("ALTER SYSTEM SET autovacuum_naptime = 1")
+            connection.cursor().execute("SELECT pg_reload_conf()")
+        with closing(psycopg2.connect(server.url)) as owner:
+            owner.autocommit = True
+            cursor = owner.cursor()
+            cursor.execute("CREATE DATABASE beside")
+            with closing(psycopg2.connect(_named(server.url, "beside"))) as left:
+                left.cursor().execute(SLOW_TO_VACUUM)
+                left.commit()
+                until(lambda: _is_vacuumed(cursor, "beside"))
+                restore.drop(cursor, "beside")
+            assert not _is_vacuumed(cursor, "beside")
+
+    def test_a_superuser_ends_those_of_others(self, server: embedded.Postgres) -> None:
+        with closing(psycopg2.connect(server.superuser_url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute("CREATE DATABASE beside")
+            with closing(psycopg2.connect(_named(server.url, "beside"))):
+                restore.drop(connection.cursor(), "beside")
+
+    def test_who_may_not_end_them_is_told_what_is_left(self, server: embedded.Postgres) -> None:
+        with (
+            pytest.raises(Refused, match=r"Drop the database madang_drill_.+ other users"),
+            restore.scratch_database(server.url) as url,
+        ):
+            name = urlsplit(url).path.removeprefix("/")
+            left = psycopg2.connect(_named(server.superuser_url, name))
+        left.close()
+
+
+def _named(url: str, database: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
 def _is_vacuumed(cursor: psycopg2.extensions.cursor, name: str) -> bool:
