@@ -36,14 +36,23 @@ class Server:
 
 
 @contextmanager
-def serve(
+def serve(environment: dict[str, str], log: Path, *arguments: str, **how: Any) -> Iterator[Server]:
+    """Run gunicorn with our configuration until the block ends. *arguments* go to gunicorn."""
+    with started(environment, log, *arguments, **how) as server:
+        with shown(log):
+            until_it_answers(f"{server.url}/readyz", server.process)
+        yield server
+
+
+@contextmanager
+def started(
     environment: dict[str, str],
     log: Path,
     *arguments: str,
     port: int | None = None,
     application: str = "wsgi:app",
 ) -> Iterator[Server]:
-    """Run gunicorn with our configuration until the block ends. *arguments* go to gunicorn."""
+    """The same, but that it may not answer yet."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {"PUBLIC_URL": url, **environment, "PORT": str(port), "PATH": os.environ["PATH"]}
@@ -57,8 +66,6 @@ def serve(
             stderr=subprocess.STDOUT,
         )
     try:
-        with shown(log):
-            until_it_answers(f"{url}/readyz", process)
         yield Server(url, process, log)
     finally:
         process.terminate()

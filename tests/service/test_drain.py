@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 from api.app import App
@@ -22,6 +23,8 @@ from tests.waiting import PATIENCE, until
 POST = {"title": "마당", "body": "Begun before the end."}
 Query = Callable[..., list[tuple[object, ...]]]
 pytestmark = pytest.mark.slow
+AT_ONCE = 12
+"""Seconds: less than half of what gunicorn gives a worker to finish in."""
 
 
 def test_an_open_connection_is_told_that_it_ends(
@@ -68,6 +71,25 @@ def test_what_was_begun_is_finished(
         assert answer.result().status_code == 201
         assert server.process.wait(PATIENCE) == 0
     assert query("SELECT title FROM posts") == [("마당",)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize("whom", ["gunicorn", "each process, as a terminal does"])
+def test_a_worker_that_is_still_loading_ends_at_once(
+    environment: dict[str, str], tmp_path: Path, number: signal.Signals, whom: str
+) -> None:
+    """uvloop's handlers hear nothing before the loop runs: it would be killed after 25 s."""
+    loading = "tests.service.never_loaded:app"
+    with live.started(environment, tmp_path / "log", application=loading) as server:
+        until(lambda: server.log.read_text().count("It loads.") == 2)
+
+        gunicorn = psutil.Process(server.process.pid)
+        told = [gunicorn] if whom == "gunicorn" else [gunicorn, *gunicorn.children()]
+        for process in told:
+            process.send_signal(number)
+
+        assert server.process.wait(AT_ONCE) == 0
+    assert "SIGQUIT" not in (tmp_path / "log").read_text()
 
 
 def ask(connection: HTTPConnection, path: str) -> tuple[int, str | None]:

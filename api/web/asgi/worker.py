@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 from collections.abc import Callable
 from socket import socket
 from ssl import SSLContext
@@ -19,6 +21,8 @@ AT_ONCE = 8
 """Connections that are taken together where many wait; the first time one, then two, four, and so on."""
 PAUSE = 0.001
 """Seconds in which the next ones are another worker's."""
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+"""By which gunicorn, a platform and a terminal tell it to go."""
 REST = 1.0
 """Seconds when no more files can be opened."""
 
@@ -26,7 +30,19 @@ REST = 1.0
 class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """Takes a few connections at a time, and goes only when it has said so."""
 
+    def init_process(self) -> None:
+        _end_at_once()
+        super().init_process()
+
+    def init_signals(self) -> None:
+        """Until the loop runs, uvloop's handlers hear nothing, and nothing was begun that could be finished."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        super().init_signals()
+        _end_at_once()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
     async def _serve(self) -> None:
+        super().init_signals()
         self.loop.create_server = self._listen
         await super()._serve()
 
@@ -41,6 +57,12 @@ class Worker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_exit_signal(self) -> None:
         drain.begin(self.loop, super().handle_exit_signal)
+
+
+def _end_at_once() -> None:
+    """At any of these signals, and with no copy of the memory: by default SIGQUIT leaves one, and secrets are in it."""
+    for each in ENDING:
+        signal.signal(each, lambda *_: os._exit(0))
 
 
 class Listener:
