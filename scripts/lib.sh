@@ -38,7 +38,10 @@ stamp() { "$1" >"$VENV/.$1.new" && mv "$VENV/.$1.new" "$VENV/.$1"; }
 quietly() {
     "$@" >"$VENV/install.log" 2>&1 && return
     local reason
-    reason=$({ tail -n1 "$VENV/install.log" && grep -iE '^ *(error|×)' "$VENV/install.log"; } | tail -n1)
+    # uv names it on this line, pip on the next.
+    reason=$(grep -iEA1 'hash mismatch|not match the hashes' "$VENV/install.log" | grep -oE '[A-Za-z0-9._-]+==[^` ]+') &&
+        die "This is not the package that was locked: ${reason%%$'\n'*} (.venv/install.log)"
+    reason=$({ tail -n1 "$VENV/install.log" && grep -iE '^ *(error|×)' "$VENV/install.log"; } | tail -n1) || :
     die "The packages could not be installed, is the network there? (.venv/install.log) $reason"
 }
 
@@ -59,7 +62,7 @@ find_uv() {
     if uv --version >/dev/null 2>&1; then command -v uv; return; fi
     [ -x "$VENV/bin/uv" ] || awk '/^uv==/ {on = 1; print; next} /^[^ ]/ {on = 0} on' "$ROOT/requirements-dev.lock" |
         "$PYTHON" -m pip install --quiet --retries 1 --no-deps --require-hashes -r /dev/stdin >/dev/null 2>&1 || return 0
-    printf '%s\n' "$VENV/bin/uv"
+    [ ! -x "$VENV/bin/uv" ] || printf '%s\n' "$VENV/bin/uv"
 }
 
 # Compiled now: the first start is the one that people wait for, and some forbid writing bytecode later.
