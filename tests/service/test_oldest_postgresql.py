@@ -11,7 +11,7 @@ from tests.size import size
 from tests.system import require
 
 ROOT = Path(__file__).resolve().parents[2]
-ASKING = ("audit", "commands", "comments", "infra", "posts", "users")
+ASKING = ("audit", "commands", "infra", "posts", "users")
 TESTS = size([f"tests/{name}" for name in ASKING], ["tests"])
 """Those that ask the database for more than the others do, or all of them."""
 
