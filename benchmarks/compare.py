@@ -68,8 +68,8 @@ def main() -> int:
         rivals.install()
         with service.running(options.posts) as target, rivals.running(target) as servers:
             _hold_against_each_other(target, servers)
-            works = [each for each in _works(target) if (options.only or "") in each.name]
-            found, hashes = _measured(works, servers, options.rounds, options.seconds)
+            chosen = [each for each in works(target) if (options.only or "") in each.name]
+            found, hashes = _measured(chosen, servers, options.rounds, options.seconds)
             lines = about(target)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
@@ -78,11 +78,11 @@ def main() -> int:
         options.json.write_text(json.dumps(_plain(found), indent=1))
     if options.plot:
         plot.draw(found, options.plot)
-    print("\n".join([*lines, "", *_table(works, found), "", *bars.table(found, hashes)]))
+    print("\n".join([*lines, "", *_table(chosen, found), "", *bars.table(found, hashes)]))
     return 0
 
 
-def _works(target: Target) -> list[Work]:
+def works(target: Target) -> list[Work]:
     ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]
     files = {"list": [POSTS], "page": [PAGE], "single": [f"{POSTS}/{id_}" for id_ in ids]}
     paths = {name: target.home / f"{name}.rivals" for name in files}
@@ -190,19 +190,19 @@ _TOKEN = {"access_token", "token_type", "expires_in"}
 
 
 def _measured(
-    works: list[Work], servers: dict[str, Rival], rounds: int, seconds: int
+    chosen: list[Work], servers: dict[str, Rival], rounds: int, seconds: int
 ) -> tuple[Found, list[float]]:
     """And what one verification of a password cost in each round."""
-    found: Found = {work.name: defaultdict(list) for work in works}
+    found: Found = {work.name: defaultdict(list) for work in chosen}
     hashes = []
-    for work in works:
+    for work in chosen:
         for name in work.servers:
-            _run(work, servers[name], WARM_UP)
+            measure(work, servers[name], WARM_UP)
     for number in range(rounds):
-        for work in works:
+        for work in chosen:
             first = number % len(work.servers)
             for name in work.servers[first:] + work.servers[:first]:
-                run = _run(work, servers[name], seconds)
+                run = measure(work, servers[name], seconds)
                 found[work.name][name].append(run)
                 said = f"{run.rate:.0f}/s, {run.cpu:.3f} ms of CPU, p99 {run.p99:.1f} ms"
                 print(
@@ -212,7 +212,7 @@ def _measured(
     return found, hashes
 
 
-def _run(work: Work, rival: Rival, seconds: int) -> Run:
+def measure(work: Work, rival: Rival, seconds: int) -> Run:
     arguments = work.arguments(rival.name)
     before = rival.cpu()
     measured = wrk.run(work.script, arguments, rival.url, work.connections, seconds)
@@ -222,12 +222,12 @@ def _run(work: Work, rival: Rival, seconds: int) -> Run:
     return Run(measured.rate, measured.p50, measured.p99, cpu)
 
 
-def _table(works: list[Work], found: Found) -> list[str]:
+def _table(chosen: list[Work], found: Found) -> list[str]:
     lines = [
         "| work | server | requests/s | p50, ms | p99, ms | CPU, ms | throughput, of FastAPI's | CPU, of FastAPI's |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for work in works:
+    for work in chosen:
         theirs = found[work.name][FASTAPI]
         for name in work.servers:
             runs = found[work.name][name]
