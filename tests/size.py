@@ -14,8 +14,8 @@ def size(usual: T, proof: T) -> T:
     return proof if os.environ.get("PROOF") else usual
 
 
-def unhurried(answers: Counter[str]) -> Counter[str]:
-    """All but one of fifty that may be refused where other tests want the same processors; with PROOF=1 all of them."""
+def without_busy(answers: Counter[str]) -> Counter[str]:
+    """Without the OVERLOADED that other tests on these processors cause, one of fifty at most; all, with PROOF=1."""
     refused = [name for name in answers if name.endswith("503 OVERLOADED")]
     busy = size(sum(answers[name] for name in refused), 0)
     if not busy:

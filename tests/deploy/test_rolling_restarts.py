@@ -16,7 +16,7 @@ import pytest
 from tests import nginx
 from tests.deploy.rolling import CALLERS, GOOD, Host, answers, callers
 from tests.people import People
-from tests.size import note, size, unhurried
+from tests.size import note, size, without_busy
 
 pytestmark = pytest.mark.slow
 RESTARTS = int(os.environ.get("ROLLING_RESTARTS") or size(2, 10))
@@ -49,4 +49,4 @@ def test_restarts_in_turn_lose_no_request(
                 crowd[0].join(0.1)
 
     note(f"{RESTARTS} rolling restarts under load", f"answers {dict(answers(crowd))}")
-    assert unhurried(answers(crowd)).keys() == GOOD, (tmp_path / "nginx.err").read_text()
+    assert without_busy(answers(crowd)).keys() == GOOD, (tmp_path / "nginx.err").read_text()

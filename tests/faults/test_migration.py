@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from tests import live, nginx
 from tests.deploy.rolling import GOOD, Host, answers, callers
 from tests.faults.conftest import Makes, Yard, log_in
-from tests.size import note, size, unhurried
+from tests.size import note, size, without_busy
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
@@ -135,5 +135,5 @@ def test_nobody_notices(make_yard: Makes, migrations: Path, tmp_path: Path) -> N
     assert yard.rows(
         "SELECT convalidated FROM pg_constraint WHERE conname = 'ck_posts_minutes'"
     ) == [(True,)]
-    assert unhurried(answers(crowd)).keys() == GOOD
+    assert without_busy(answers(crowd)).keys() == GOOD
     assert p99 < IN_TIME

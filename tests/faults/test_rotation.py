@@ -24,7 +24,7 @@ from api.commands.rotate_secret import MINUTES
 from tests.faults.conftest import SECRET, V1, Makes, Yard
 from tests.live import ROOT
 from tests.people import PASSWORD
-from tests.size import note, size, unhurried
+from tests.size import note, size, without_busy
 from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
@@ -144,7 +144,7 @@ def test_the_key_of_tokens(make_yard: Makes, tmp_path: Path) -> None:
 
     assert key.read_text() != SECRET
     note("The key of tokens exchanged under load", f"answers {dict(told_all(crowd))}")
-    assert unhurried(told_all(crowd)).keys() == {"200", "201"}
+    assert without_busy(told_all(crowd)).keys() == {"200", "201"}
 
 
 def test_the_password_of_the_database(make_yard: Makes, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_the_password_of_the_database(make_yard: Makes, tmp_path: Path) -> None:
     answers = told_all(crowd)
     note("The password of the database exchanged under load", f"answers {dict(answers)}")
     # Whose connection was ended in the instant in which it was used is told so; nobody is refused.
-    refused = unhurried(answers) - Counter({"200": answers["200"], "201": answers["201"]})
+    refused = without_busy(answers) - Counter({"200": answers["200"], "201": answers["201"]})
     assert refused.keys() <= {"503 DB_UNAVAILABLE"}
     assert refused.total() <= size(3, 20) * 4
     assert answers["201"]
@@ -191,5 +191,5 @@ def test_the_password_of_redis(make_yard: Makes, tmp_path: Path) -> None:
         until(lambda: told_all(crowd).total() > before + 50)
         ready = httpx.get(f"{other.url}/readyz", timeout=10).json()
 
-    assert unhurried(told_all(crowd)).keys() == {"200", "201"}
+    assert without_busy(told_all(crowd)).keys() == {"200", "201"}
     assert ready["data"]["redis"] == "ok"

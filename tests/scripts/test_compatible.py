@@ -18,6 +18,7 @@ from tests.scripts.checkout import copy_checkout
 
 RELEASED = ("tests", "setup.cfg", "pyproject.toml", "requirements-dev.lock")
 """What its tests need on top of the program."""
+SETTINGS = ("user.name=a", "user.email=a@example.com", "commit.gpgsign=false", "tag.gpgsign=false")
 MIGRATION = """
 from alembic import op
 
@@ -30,16 +31,7 @@ def upgrade():
 
 
 def git(checkout: Path, *arguments: str) -> None:
-    own = (
-        "-c",
-        "user.name=a",
-        "-c",
-        "user.email=a@example.com",
-        "-c",
-        "commit.gpgsign=false",
-        "-c",
-        "tag.gpgsign=false",
-    )
+    own = [word for each in SETTINGS for word in ("-c", each)]
     subprocess.run(["git", *own, *arguments], cwd=checkout, check=True, capture_output=True)
 
 
