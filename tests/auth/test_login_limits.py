@@ -72,7 +72,13 @@ class TestOneAccount:
     ) -> None:
         before = hashes()
 
-        statuses = at_once(12, lambda _: log_in(unlimited, ada.email, WRONG).status_code)
+        def guess(_: int) -> int:
+            """A slow machine asks some to come again, before anything is counted; they do."""
+            while (status := log_in(unlimited, ada.email, WRONG).status_code) == 503:
+                pass
+            return status
+
+        statuses = at_once(12, guess)
 
         assert statuses.count(401) == 5
         assert set(statuses) == {401, 429}
