@@ -16,6 +16,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from api.web.asgi import gate
 from tests.auth.flows import COOKIE, PROGRAM, Query, at_once
 from tests.live import Server, serve
 from tests.people import PASSWORD, People
@@ -129,7 +130,10 @@ def test_reuse_ends_the_session_in_a_new_process_too(
 def test_a_hundred_logins_at_once_cost_neither_memory_nor_readers(
     one_worker: Deployed, people: People
 ) -> None:
-    """A2: one hash at a time, for which malloc may need room twice; who waits too long is told to come back."""
+    """A2: one hash at a time, for which malloc may need room twice; who waits too long is told to come back.
+
+    A reader needs a thread, and most find one at once: were logins to wait in them, none would.
+    """
     emails = [people(f"person_{number}").email for number in range(100)]
     at_once(100, lambda _: one_worker.sign_up_again())  # all is there now but the hashes' memory
     before = one_worker.peak_memory()
@@ -137,13 +141,13 @@ def test_a_hundred_logins_at_once_cost_neither_memory_nor_readers(
     with ThreadPoolExecutor(1) as reader:
         reading = reader.submit(read_posts, one_worker, 100)
         responses = at_once(100, lambda n: one_worker.log_in(emails[n]))
-        seconds = sorted(reading.result())
+        seconds = reading.result()
 
     assert {response.status_code for response in responses} <= {200, 503}
     assert sum(response.status_code == 200 for response in responses) >= 4
     assert all("Retry-After" in r.headers for r in responses if r.status_code == 503)
     assert one_worker.peak_memory() - before <= (2 * 19 * 1.2 + 8) * MEBIBYTE
-    assert seconds[int(len(seconds) * 0.99) - 1] <= 0.3
+    assert max(seconds) <= gate.PATIENCE
 
 
 def test_the_time_does_not_tell_whether_there_is_an_account(
@@ -173,11 +177,11 @@ def failure(service: Deployed, email: str) -> float:
 
 
 def read_posts(service: Deployed, times: int) -> list[float]:
-    """How many seconds each of these takes."""
+    """How many seconds each of these takes: another list each time, so that none is kept."""
     seconds = []
     with service.server.client() as client:
-        for _ in range(times):
+        for size in range(1, times + 1):
             began = time.perf_counter()
-            assert client.get("/api/v1/posts").status_code == 200
+            assert client.get("/api/v1/posts", params={"size": size}).status_code == 200
             seconds.append(time.perf_counter() - began)
     return seconds

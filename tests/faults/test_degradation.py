@@ -205,18 +205,26 @@ def test_clients_who_leave_take_no_connection_with_them(yard: Yard) -> None:
 
 def test_a_worker_whose_event_loop_stands_still_is_replaced(yard: Yard) -> None:
     """F12: here it is stopped; gunicorn waits 30 s for a sign of life, and the other one serves."""
-    victim = yard.workers[0]
-    victim.suspend()
-    served = 0
-    end = time.monotonic() + 60
-    while victim.is_running() and victim.status() != "zombie":
-        assert time.monotonic() < end
-        try:
-            served += httpx.get(f"{yard.url}/healthz", timeout=1).is_success
-        except httpx.TransportError:
-            pass  # one that the stopped one had accepted
-    until(lambda: is_well(yard))
+    with yard.beside(GUNICORN_CMD_ARGS=f"--timeout={size(5, 30)}") as other:
+        until(lambda: len(_listening(other)) == 2)  # one that has given no sign yet is waited for
+        until(lambda: is_well(other))
+        victim = other.workers[0]
+        victim.suspend()
+        served = 0
+        end = time.monotonic() + 60
+        while victim.is_running() and victim.status() != "zombie":
+            assert time.monotonic() < end
+            try:
+                served += httpx.get(f"{other.url}/healthz", timeout=1).is_success
+            except httpx.TransportError:
+                pass  # one that the stopped one had accepted
+        until(lambda: is_well(other))
     assert served
+
+
+def _listening(yard: Yard) -> list[dict[str, object]]:
+    """What the workers say that have loaded."""
+    return [line for line in yard.server.lines() if "server listening" in line["message"]]
 
 
 def test_a_full_disk_refuses_writes_alone(yard: Yard) -> None:

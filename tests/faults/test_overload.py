@@ -22,12 +22,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are othe
 SECONDS = size(5, 60)
 GOODPUT = size(0.5, 0.8)
 """Of the peak, that is to be kept; in the normal run other tests may want the processors."""
-ALONE = pytest.param(
-    "the service alone",
-    marks=pytest.mark.xfail(
-        reason="refusing costs the service ten times what it costs nginx (ADR 0019)", strict=False
-    ),
-)
 ADDRESSES = 100
 """That callers come from: nginx lets each ask for 50 things a second."""
 ROUNDS = size(3, 1)
@@ -81,7 +75,7 @@ def best(url: str, file: Path) -> float:
     return max(loads, key=lambda rate: loads[rate])
 
 
-@pytest.mark.parametrize("front", size(["nginx"], ["nginx", ALONE]))
+@pytest.mark.parametrize("front", size(["nginx"], ["nginx", "the service alone"]))
 def test_three_times_the_peak(make_yard: Makes, tmp_path: Path, front: str) -> None:
     with ExitStack() as stack:
         yard = make_yard(TRUSTED_PROXY_HOPS=str(int(front == "nginx")))

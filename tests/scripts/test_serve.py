@@ -16,7 +16,7 @@ import pytest
 from scripts.embedded import scratch_home
 from scripts.home import Refused, only_one, secret
 from scripts.process import stop_leftover
-from tests.scripts.checkout import ROOT, copy_checkout, processes_naming, running
+from tests.scripts.checkout import ROOT, Run, copy_checkout, processes_naming, running
 from tests.waiting import until
 
 
@@ -95,47 +95,50 @@ def test_with_servers_of_ones_own_the_embedded_ones_are_not_imported(checkout: P
     assert "imported" not in run.log.read_text()
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Run]:
+    """One that nobody ends."""
+    with scratch_home() as folder, running(copy_checkout(folder / "a yard")) as run:
+        run.await_banner()
+        yield run
+
+
 @pytest.mark.slow
 class TestTheWholeService:
-    def test_it_starts_answers_and_ends_without_a_trace(self, checkout: Path) -> None:
-        with running(checkout) as run:
-            banner = run.await_banner()
-            assert f"http://localhost:{run.port}/docs" in banner
-            with urlopen(f"http://127.0.0.1:{run.port}/readyz") as answer:
-                assert answer.status == 200
-            assert run.end(signal.SIGINT) == 0
-        assert run.log.read_text().endswith("Stopped\n")
-        assert processes_naming(str(home_of(checkout))) == []
+    def test_it_answers_where_the_banner_says(self, shared: Run) -> None:
+        assert f"http://localhost:{shared.port}/docs" in shared.log.read_text()
+        with urlopen(f"http://127.0.0.1:{shared.port}/readyz") as answer:
+            assert answer.status == 200
 
-    def test_the_demo_account_of_the_banner_can_log_in(self, checkout: Path) -> None:
+    def test_the_demo_account_of_the_banner_can_log_in(self, shared: Run) -> None:
         httpx = pytest.importorskip("httpx")
-        with running(checkout) as run:
-            banner = run.await_banner()
-            line = next(line for line in banner.splitlines() if "log in" in line)
-            email, _, password = line.split("log in")[1].strip().partition(" / ")
-            answer = httpx.post(
-                f"http://127.0.0.1:{run.port}/api/v1/auth/login",
-                json={"email": email, "password": password},
-            )
-            assert answer.status_code == 200
+        line = next(line for line in shared.log.read_text().splitlines() if "log in" in line)
+        email, _, password = line.split("log in")[1].strip().partition(" / ")
+        answer = httpx.post(
+            f"http://127.0.0.1:{shared.port}/api/v1/auth/login",
+            json={"email": email, "password": password},
+        )
+        assert answer.status_code == 200
 
-    def test_a_second_run_of_the_checkout_says_so(self, checkout: Path) -> None:
-        with running(checkout) as run:
-            run.await_banner()
-            with running(checkout) as second:
-                assert second.process.wait(30) == 1
-            assert second.log.read_text().splitlines() == [
-                f"Already running: http://localhost:{run.port} (process {run.process.pid})"
-            ]
+    def test_a_second_run_of_the_checkout_says_so(self, shared: Run) -> None:
+        with running(shared.log.parent) as second:
+            assert second.process.wait(30) == 1
+        assert second.log.read_text().splitlines() == [
+            f"Already running: http://localhost:{shared.port} (process {shared.process.pid})"
+        ]
 
-    def test_killed_it_leaves_nothing_that_blocks_the_next_start(self, checkout: Path) -> None:
+    def test_a_killed_one_blocks_no_next_start_and_that_one_ends_without_a_trace(
+        self, checkout: Path
+    ) -> None:
         with running(checkout) as run:
             run.await_banner()
             run.process.kill()
             run.process.wait()
         with running(checkout, PORT=str(run.port)) as again:
             again.await_banner()
-            assert again.end() == 0
+            assert again.end(signal.SIGINT) == 0
+        # The service of the killed one writes there too, until it is stopped.
+        assert "\nStopped\n" in again.log.read_text()
         until(lambda: processes_naming(str(home_of(checkout))) == [])
 
     @pytest.mark.parametrize("name", ["postgres -D", "valkey-server", "gunicorn -c"])

@@ -11,9 +11,18 @@ from tests.size import size
 from tests.system import require
 
 ROOT = Path(__file__).resolve().parents[2]
-ASKING = ("audit", "commands", "infra", "posts", "users")
+ASKING = (
+    "audit",
+    "commands/test_clean_up.py",
+    "contract/test_every_operation.py",
+    "infra/test_db.py",
+    "infra/test_db_errors.py",
+    "infra/test_statements.py",
+    "posts",
+    "users",
+)
 TESTS = size([f"tests/{name}" for name in ASKING], ["tests"])
-"""Those that ask the database for more than the others do, or all of them."""
+"""Each operation, and those that ask the database for more than the others do; or all of them."""
 
 
 @pytest.mark.slow

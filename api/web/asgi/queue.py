@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -26,7 +27,7 @@ class Bounds:
     """Seconds that one may wait, where the work takes longer."""
 
 
-PROMPT = Bounds(192, 2.0)
+PROMPT = Bounds(96, 2.0)
 """Of a queue in which nobody waits long: many who come at once are served within two seconds, and then nobody waits."""
 SLOW = Bounds(24, 0.5)
 """Of one in which somebody does: whoever is let in as well waits longer."""
@@ -48,28 +49,53 @@ class TurnedAway(Overloaded):
     """Nothing was done for this request, so nothing is charged for it."""
 
 
+class Line:
+    """Those who wait, who came first before the others."""
+
+    def __init__(self) -> None:
+        self._since: dict[object, float] = {}
+        self._is_slow = False
+
+    def bounds(self) -> Bounds:
+        """Slow since somebody waited long, until nobody waits: else it would fill up again as soon as it moves."""
+        first = next(iter(self._since.values()), None)
+        if first is None:
+            self._is_slow = False
+        elif time.monotonic() - first > LONG:
+            self._is_slow = True
+        return SLOW if self._is_slow else PROMPT
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._since) >= self.bounds().longest
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        me = object()
+        self._since[me] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._since[me]
+
+
 class Queue:
     """What the threads of one process can take, for ordinary requests and for those that are spared."""
 
     def __init__(self, threads: int) -> None:
         self._places = asyncio.Semaphore(threads)
         self._ordinary = asyncio.Semaphore(threads - round(threads * RESERVED))
-        self._waiting: dict[bool, dict[object, float]] = {True: {}, False: {}}
-        """When each of those who wait came, who came first before the others."""
+        self._lines = {True: Line(), False: Line()}
+        """By whether they are spared."""
 
     def is_full(self, *, spared: bool) -> bool:
-        return len(self._waiting[spared]) >= self._bounds(spared=spared).longest
-
-    def _bounds(self, *, spared: bool) -> Bounds:
-        now = time.monotonic()
-        first = next(iter(self._waiting[spared].values()), now)
-        return SLOW if now - first > LONG else PROMPT
+        return self._lines[spared].is_full
 
     async def enter(self, *, spared: bool) -> Places:
         """What is to be given back to ``leave``. Raises ``TurnedAway`` when there is no place in time."""
         wanted = (self._places,) if spared else (self._ordinary, self._places)
         if self._places.locked() or wanted[0].locked():
-            await self._wait(wanted, spared=spared)
+            await self._wait(wanted, self._lines[spared])
         else:
             for each in wanted:  # which suspends nobody
                 await each.acquire()
@@ -80,25 +106,21 @@ class Queue:
         for each in had:
             each.release()
 
-    async def _wait(self, wanted: Places, *, spared: bool) -> None:
-        if self.is_full(spared=spared):
+    async def _wait(self, wanted: Places, line: Line) -> None:
+        if line.is_full:
             raise TurnedAway()
         had: list[asyncio.Semaphore] = []
-        patience = self._bounds(spared=spared).patience
-        me = object()
-        self._waiting[spared][me] = time.monotonic()
         try:
-            async with asyncio.timeout(patience):
-                for each in wanted:
-                    await each.acquire()
-                    had.append(each)
+            with line.waiting():
+                async with asyncio.timeout(line.bounds().patience):
+                    for each in wanted:
+                        await each.acquire()
+                        had.append(each)
         except BaseException as err:  # also when the caller left
             self.leave(had)
             if isinstance(err, TimeoutError):
                 raise TurnedAway() from err
             raise
-        finally:
-            del self._waiting[spared][me]
 
 
 class Door:

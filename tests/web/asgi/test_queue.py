@@ -52,6 +52,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+async def cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def played(act: Callable[[Yard], Awaitable[None]]) -> None:
     async def play() -> None:
         yard = Yard()
@@ -156,14 +162,34 @@ def test_a_queue_that_never_ends_may_be_long_while_it_moves_on(clock: Clock) -> 
         early = await yard.ask(READ, SLOW.longest)
         clock.now += LONG
         await yard.ask(READ, SLOW.longest)
-        for each in early:
-            each.cancel()
-        await asyncio.gather(*early, return_exceptions=True)
+        await cancelled(early)
 
         clock.now += LONG
         assert not yard.queue.is_full(spared=False)
         clock.now += 0.01
         assert yard.queue.is_full(spared=False)
+
+    played(act)
+
+
+def test_one_that_was_slow_stays_short_until_nobody_waits(clock: Clock) -> None:
+    """Else it would be long again as soon as it moves on, and those at its end wait as long as the others did."""
+
+    async def act(yard: Yard) -> None:
+        await yard.ask(READ, ORDINARY)
+        early = await yard.ask(READ, SLOW.longest)
+        clock.now += LONG + 0.01
+        assert yard.queue.is_full(spared=False)
+        await cancelled(early[:-1])
+        clock.now += 0.01
+        late = await yard.ask(READ, SLOW.longest - 1)
+        await cancelled(early[-1:])
+        await yard.ask(READ)
+        assert yard.queue.is_full(spared=False)
+
+        await cancelled([*late, yard.tasks[-1]])
+        await yard.ask(READ, SLOW.longest)
+        assert not yard.queue.is_full(spared=False)
 
     played(act)
 
@@ -174,9 +200,7 @@ def test_one_who_leaves_while_waiting_leaves_no_trace(operation: str) -> None:
         await yard.ask(READ, ORDINARY)
         await yard.ask(LOG_IN, THREADS - ORDINARY)
         gone = await yard.ask(operation, 3)
-        for each in gone:
-            each.cancel()
-        await asyncio.gather(*gone, return_exceptions=True)
+        await cancelled(gone)
         assert not yard.queue.is_full(spared=False)
         assert yard.work.inside == THREADS
 
