@@ -13,7 +13,7 @@ import pytest
 from tests.contract.visitor import SECTIONS, Visitor
 from tests.size import size
 
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES") or size("40", "300")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES") or size("25", "300")
 SEEDS = range(1, int(os.environ.get("SCHEMATHESIS_SEEDS") or size(1, 5)) + 1)
 FOLLOWED = 5
 """Links of the contract that it walks along at least; which ones is up to the seed."""

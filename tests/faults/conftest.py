@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from secrets import token_hex
 
 import httpx
 import psutil
@@ -68,7 +69,8 @@ class Yard:
     def beside(self, **settings: str) -> Iterator[Yard]:
         """Another service on the same servers."""
         told = self.settings | {"PUBLIC_URL": self.url} | settings  # who issued the tokens
-        with live.serve(told, self.server.log.with_name("beside")) as server:
+        log = self.server.log.with_name(f"beside-{token_hex(4)}")
+        with live.serve(told, log) as server:
             yield replace(self, settings=told, server=server)
 
     @contextmanager

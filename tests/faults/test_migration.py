@@ -25,7 +25,7 @@ from tests.size import note, size, without_busy
 from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
-POSTS = size(20_000, 1_000_000)
+POSTS = size(5_000, 1_000_000)
 IN_THE_WAY = size(4, 30)
 """Seconds that a forgotten transaction holds the table."""
 IN_TIME = size(2_000, 500)

@@ -30,6 +30,10 @@ from tests.waiting import PATIENCE, until
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
 
 
+TIMES = size(1, 20)
+"""That the password of the database is exchanged."""
+
+
 class Person(Thread):
     """Logs in now and then, and reads and writes with the newest token in between."""
 
@@ -156,7 +160,7 @@ def test_the_password_of_the_database(make_yard: Makes, tmp_path: Path) -> None:
         yard.beside(DATABASE_URL="", DATABASE_URL_FILE=str(file)) as other,
         people(other) as crowd,
     ):
-        for _ in range(size(3, 20)):
+        for _ in range(TIMES):
             before = told_all(crowd).total()
             command(other, "DATABASE_URL")
             yard.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'idle'")
@@ -167,7 +171,7 @@ def test_the_password_of_the_database(make_yard: Makes, tmp_path: Path) -> None:
     # Whose connection was ended in the instant in which it was used is told so; nobody is refused.
     refused = without_busy(answers) - Counter({"200": answers["200"], "201": answers["201"]})
     assert refused.keys() <= {"503 DB_UNAVAILABLE"}
-    assert refused.total() <= size(3, 20) * 4
+    assert refused.total() <= TIMES * 4
     assert answers["201"]
 
 

@@ -80,7 +80,7 @@ CASES: dict[str, tuple[dict[str, str], dict[str, set[str]]]] = {
     ),
     "six in a hundred fail": (
         {"http_server_errors": "0x180 0+360x120"},
-        {"185m": set(), "191m": {"ErrorRatioHigh"}},
+        {"185m": set(), "193m": {"ErrorRatioHigh"}},
     ),
     "two in a hundred fail": (
         {"http_server_errors": "0x60 0+120x240"},

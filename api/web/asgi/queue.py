@@ -2,7 +2,7 @@
 
 More waiting would only make everybody late: what waited too long was given up by its caller and would be
 worked on all the same. So it is refused, where refusing costs least. Many who come at once are no overload:
-as long as nobody waits long there may be many of them (compare "CoDel", RFC 8289).
+as long as nobody waited long there may be many of them (compare "CoDel", RFC 8289).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Bounds:
 
 
 PROMPT = Bounds(96, 2.0)
-"""Of a queue in which nobody waits long: many who come at once are served within two seconds, and then nobody waits."""
+"""Of a queue in which nobody waited long: many who come at once are served soon, and then nobody waits."""
 SLOW = Bounds(24, 0.5)
-"""Of one in which somebody does: whoever is let in as well waits longer."""
+"""Of one in which somebody did, until nobody waits: whoever is let in as well waits longer."""
 LONG = 0.6
 """Seconds that the first of them has waited, from which on a queue is slow.
 
@@ -58,14 +58,11 @@ class Line:
 
     def bounds(self) -> Bounds:
         """Slow since somebody waited long, until nobody waits: else it would fill up again as soon as it moves."""
-        first = next(iter(self._since.values()), None)
-        if first is None:
-            self._is_slow = False
-        elif time.monotonic() - first > LONG:
+        now = time.monotonic()
+        if now - next(iter(self._since.values()), now) > LONG:
             self._is_slow = True
         return SLOW if self._is_slow else PROMPT
 
-    @property
     def is_full(self) -> bool:
         return len(self._since) >= self.bounds().longest
 
@@ -77,6 +74,7 @@ class Line:
             yield
         finally:
             del self._since[me]
+            self._is_slow &= bool(self._since)
 
 
 class Queue:
@@ -89,7 +87,7 @@ class Queue:
         """By whether they are spared."""
 
     def is_full(self, *, spared: bool) -> bool:
-        return self._lines[spared].is_full
+        return self._lines[spared].is_full()
 
     async def enter(self, *, spared: bool) -> Places:
         """What is to be given back to ``leave``. Raises ``TurnedAway`` when there is no place in time."""
@@ -107,7 +105,7 @@ class Queue:
             each.release()
 
     async def _wait(self, wanted: Places, line: Line) -> None:
-        if line.is_full:
+        if line.is_full():
             raise TurnedAway()
         had: list[asyncio.Semaphore] = []
         try:
