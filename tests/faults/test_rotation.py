@@ -28,8 +28,6 @@ from tests.size import note, size, without_busy
 from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]  # what is tested are other processes
-
-
 TIMES = size(1, 20)
 """That the password of the database is exchanged."""
 
