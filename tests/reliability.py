@@ -15,7 +15,8 @@ from pathlib import Path
 HEAD = """# Reliability: what was done to it, and what came of it
 
 Written by `./scripts/prove`, which does it all again. The tests in `tests/faults` do the same at a smaller size
-with every change, but for three times the peak of the service alone; what each failure means to a caller stands in [operations](operations.md#when-something-fails).
+with every change, but for three times the peak of the service alone;
+what each failure means to a caller stands in [operations](operations.md#when-something-fails).
 
 Date: {date}. Machine: {machine}.
 
