@@ -64,9 +64,9 @@ def _measured(target: Target, rate: float, seconds: int) -> set[str]:
         service.beside(target, "mixed", TRUSTED_PROXY_HOPS="1") as (url, _),
         nginx.in_front_of(url, home=home) as front,
     ):
-        requests = _requests(replace(target, url=url), urlsplit(front).netloc)
+        asked = requests(replace(target, url=url), urlsplit(front).netloc)
         for duration in (WARM_UP, seconds):
-            load = Load(front, cycle(requests), ADDRESSES)
+            load = Load(front, cycle(asked), ADDRESSES)
             load.open(rate, duration)
         found = summary(load.answers, seconds)
     row = [f"{rate:g}", f"{seconds} s", *map(str, found["good_ms"]), json.dumps(found["statuses"])]
@@ -74,7 +74,7 @@ def _measured(target: Target, rate: float, seconds: int) -> set[str]:
     return set(found["statuses"])
 
 
-def _requests(target: Target, host: str) -> list[bytes]:
+def requests(target: Target, host: str) -> list[bytes]:
     """On the wire."""
     drawn = random.Random(1)  # noqa: S311 - the same ones each time
     ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]

@@ -16,6 +16,7 @@ from redis import Redis
 from benchmarks import wrk
 from benchmarks.service import Target
 from benchmarks.wrk import Measured
+from scripts.interpreter import is_optimized
 
 HEAD = """\
 | what | requests/s | p50, ms | p99, ms | answers | errors |
@@ -58,7 +59,8 @@ def about(target: Target) -> list[str]:
     client = Redis.from_url(target.redis_url)
     told: Any = client.info("server")  # its type is also that of an asynchronous client
     client.close()
-    versions = [f"madang {version('madang')}", f"Python {platform.python_version()}"]
+    build = "an optimized build" if is_optimized() else "a build without optimizations"
+    versions = [f"madang {version('madang')}", f"Python {platform.python_version()} ({build})"]
     versions += [
         f"{name} {version(name)}" for name in ("connexion", "flask", "sqlalchemy", "gunicorn")
     ]

@@ -54,7 +54,8 @@ class Rival:
 def install() -> None:
     """Raises ``Refused`` when the packages are not to be had."""
     stamp = HOME / ".lock"
-    if stamp.exists() and stamp.read_bytes() == LOCK.read_bytes():
+    wanted = f"{sys.version}\n{sys.base_prefix}\n{LOCK.read_text()}"
+    if stamp.exists() and stamp.read_text() == wanted:
         return
     print("Installing the peers into .venv-peers", file=sys.stderr)
     uv = str(Path(sys.executable).with_name("uv"))
@@ -73,7 +74,7 @@ def install() -> None:
     ):
         if subprocess.run(line, check=False).returncode:
             raise Refused("The peers could not be installed, is the network there?")
-    stamp.write_bytes(LOCK.read_bytes())
+    stamp.write_text(wanted)
 
 
 @contextmanager

@@ -138,13 +138,15 @@ def running(posts: int) -> Iterator[Target]:
 
 
 @contextmanager
-def beside(target: Target, name: str, **settings: str) -> Iterator[tuple[str, int]]:
+def beside(
+    target: Target, name: str, code: Path = ROOT, /, **settings: str
+) -> Iterator[tuple[str, int]]:
     """Another one on the same data, with other settings: its URL, and the process id of its master."""
     port = str(free_port())
     url = f"http://127.0.0.1:{port}"
     own = {"PORT": port, "PUBLIC_URL": url, "METRICS_PORT": str(free_port())}
     environment = target.environment | own | settings
-    with _gunicorn(environment, target.home / f"{name}.log") as pid:
+    with _gunicorn(environment, target.home / f"{name}.log", code) as pid:
         yield url, pid
 
 
@@ -163,11 +165,11 @@ def _madang(environment: dict[str, str], *arguments: str) -> None:
 
 
 @contextmanager
-def _gunicorn(environment: dict[str, str], log: Path) -> Iterator[int]:
+def _gunicorn(environment: dict[str, str], log: Path, code: Path = ROOT) -> Iterator[int]:
     """Its process id."""
     line: list[str | Path] = [PROGRAMS / "gunicorn", "-c", "scripts/gunicorn.conf.py", "wsgi:app"]
     with log.open("wb") as output:
-        process = spawn(line, last_signal=signal.SIGQUIT, output=output, cwd=ROOT, env=environment)
+        process = spawn(line, last_signal=signal.SIGQUIT, output=output, cwd=code, env=environment)
     try:
         await_ready(Watched("gunicorn", process, log), environment)
         yield process.pid

@@ -12,14 +12,25 @@ die() { say "$*"; exit 1; }
 usable() { "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 has_pip() { "$1" -c 'import ensurepip' >/dev/null 2>&1 || uv --version >/dev/null 2>&1; }
 
+is_optimized() { "$1" "$ROOT/scripts/interpreter.py"; }
+
+# All that PATH knows of, by name: a folder of its own may hold the faster one.
+candidates() { type -ap python3.13 python3.12 python3.11 python3 || :; }
+
 find_python() {
-    local candidate found=
-    for candidate in ${MADANG_PYTHON:+"$MADANG_PYTHON"} python3.13 python3.12 python3.11 python3; do
-        if usable "$candidate"; then
+    local candidate found='' wanted
+    if [ -n "${MADANG_PYTHON:-}" ]; then
+        { usable "$MADANG_PYTHON" && has_pip "$MADANG_PYTHON"; } ||
+            die "MADANG_PYTHON=$MADANG_PYTHON is not a Python 3.11 or later with venv and pip"
+        command -v "$MADANG_PYTHON"
+        return
+    fi
+    for wanted in is_optimized true; do
+        while IFS= read -r candidate; do
+            { usable "$candidate" && "$wanted" "$candidate"; } || continue
             found=$candidate
-            if has_pip "$candidate"; then command -v "$candidate"; return; fi
-        fi
-        [ "$candidate" != "${MADANG_PYTHON:-}" ] || die "MADANG_PYTHON=$MADANG_PYTHON is not a Python 3.11 or later with venv and pip"
+            if has_pip "$candidate"; then printf '%s\n' "$candidate"; return; fi
+        done < <(candidates)
     done
     [ -z "$found" ] || die "$found cannot make a virtual environment: install python3-venv (Debian, Ubuntu) or uv"
     die "Python 3.11 or later is missing: install python3, or name one in MADANG_PYTHON"

@@ -1,10 +1,12 @@
-"""P2: what is installed is what was locked."""
+"""P2: what is installed is what was locked, and for the fastest Python that there is."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,57 @@ def test_a_package_that_was_exchanged_is_refused(tmp_path: Path, by: str) -> Non
     assert done.returncode == 1
     assert "prepared" not in done.stdout
     assert f"not the package that was locked: {EXCHANGED}==" in done.stderr
+
+
+def interpreter(folder: Path, name: str, *, configured_with: str) -> Path:
+    """This Python by that name, which says that it was configured so."""
+    folder.mkdir(exist_ok=True)
+    told = "import sys, sysconfig\nsys.base_prefix = '/opt'\n"
+    told += f"sysconfig.get_config_vars()['CONFIG_ARGS'] = '{configured_with}'\n"
+    site = folder / f"{name}-site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(told)
+    made = folder / name
+    made.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
+    made.chmod(0o755)
+    return made
+
+
+def found_by(*folders: Path, **settings: str) -> str:
+    """Where the machine has no other Python than those."""
+    dirname = folders[0] / "dirname"
+    dirname.symlink_to(shutil.which("dirname") or "")
+    done = subprocess.run(
+        [shutil.which("bash") or "", "-c", ". scripts/lib.sh; find_python"],
+        cwd=ROOT,
+        env={"PATH": os.pathsep.join(map(str, folders)), **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+OPTIMIZED = "--prefix=/opt --enable-optimizations"
+
+
+def test_of_several_pythons_the_newest_that_is_compiled_for_speed_is_taken(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    interpreter(first, "python3.13", configured_with="--prefix=/opt")
+    fast = interpreter(second, "python3.13", configured_with=OPTIMIZED)
+    interpreter(first, "python3.12", configured_with=OPTIMIZED)
+
+    assert found_by(first, second) == str(fast)
+
+
+def test_a_python_that_is_named_is_taken_however_it_is_compiled(tmp_path: Path) -> None:
+    interpreter(tmp_path, "python3.13", configured_with=OPTIMIZED)
+    slow = interpreter(tmp_path, "slow", configured_with="")
+
+    assert found_by(tmp_path, MADANG_PYTHON=str(slow)) == str(slow)
+
+
+def test_a_python_that_is_not_compiled_for_speed_is_better_than_none(tmp_path: Path) -> None:
+    slow = interpreter(tmp_path, "python3.12", configured_with="--prefix=/opt")
+
+    assert found_by(tmp_path) == str(slow)

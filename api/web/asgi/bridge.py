@@ -7,9 +7,7 @@ Here the request is checked by the same schemas, and a thread calls Flask with t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from io import BytesIO
@@ -21,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from werkzeug.routing import MapAdapter
 
 from api.web import context
+from api.web.asgi.threads import Threads
 from api.web.validation import Schemas
 
 Handler = Callable[..., Response]
@@ -34,7 +33,7 @@ class Bridge:
         """*handlers*: by operation id, in their policy."""
         self._wsgi: Any = flask.wsgi_app
         self._schemas = schemas
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="flask")
+        self._threads = Threads(threads, "flask")
         # Which operation it is was found out before Flask: by its rules it would be sought twice more.
         flask.create_url_adapter = _no_adapter  # type: ignore[assignment, method-assign]
         flask.dispatch_request = partial(_dispatch, handlers)  # type: ignore[method-assign]
@@ -51,8 +50,8 @@ class Bridge:
             self._schemas.check_body(operation, request.body)
             request.arguments["body"] = request.body
             raw = (await receive())["body"]
-        loop, run = asyncio.get_running_loop(), copy_context().run
-        status, headers, body = await loop.run_in_executor(self._pool, run, self._ask, scope, raw)
+        asked = partial(copy_context().run, self._ask, scope, raw)
+        status, headers, body = await self._threads.run(asked)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

@@ -1,0 +1,133 @@
+"""What a change is worth: this code and the same with other settings, or of another checkout, asked in turn.
+
+    ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 5] [--seconds 6] [--rate 200] [NAME=VALUE ...]
+
+DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one. Both are
+asked for single posts by eight who wait for their answers, then for mixed work (``./scripts/bench mixed``, but without
+nginx) by as many as come.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+
+from benchmarks import mixed, service, wrk
+from benchmarks.cases import CONNECTIONS, POSTS
+from benchmarks.open_loop import Load, summary
+from benchmarks.report import about, spread
+from benchmarks.rivals import Rival
+from benchmarks.service import Target
+from scripts.home import ROOT, Refused
+
+WARM_UP = 4
+"""Seconds."""
+OURS, OTHER = "this", "other"
+HEAD = """\
+| work | code | answers/s | p50, ms | p99, ms | CPU, ms | CPU, of this |
+|---|---|---|---|---|---|---|"""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    """Milliseconds of a processor for each answer."""
+
+
+Work = Callable[[Rival, float], Run]
+"""For so many seconds. Raises ``Refused`` for an answer that is none of success."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="./scripts/bench against", description=__doc__)
+    parser.add_argument("--checkout", type=Path, default=ROOT)
+    parser.add_argument("--posts", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
+    options = parser.parse_args()
+    settings = dict(each.split("=", 1) for each in options.settings)
+    try:
+        wrk.install()
+        with service.running(options.posts) as target, ExitStack() as stack:
+            both = [
+                _begun(OURS, ROOT, {}, target, stack),
+                _begun(OTHER, options.checkout.resolve(), settings, target, stack),
+            ]
+            print("\n".join([*about(target), "", HEAD]), flush=True)
+            for name, work in _works(target, both, options.rate).items():
+                _compare(name, work, both, options.rounds, options.seconds)
+    except Refused as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _begun(
+    name: str, code: Path, settings: dict[str, str], target: Target, stack: ExitStack
+) -> Rival:
+    url, pid = stack.enter_context(service.beside(target, name, code, **settings))
+    return Rival(name, url, psutil.Process(pid), target.home / f"{name}.log")
+
+
+def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Work]:
+    ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]
+    file = target.home / "reads.paths"
+    file.write_text("\n".join(f"{POSTS}/{each}" for each in ids))
+    # Each has an address of its own, which stands in its tokens.
+    requests = {
+        each.name: mixed.requests(replace(target, url=each.url), urlsplit(each.url).netloc)
+        for each in both
+    }
+
+    def single(rival: Rival, seconds: float) -> Run:
+        before = rival.cpu()
+        measured = wrk.run("get.lua", [str(file)], rival.url, CONNECTIONS, round(seconds))
+        if measured.errors:
+            raise Refused(f"{rival.name}: {measured.errors} of {measured.requests} failed")
+        cpu = (rival.cpu() - before) / measured.requests * 1000
+        return Run(measured.rate, measured.p50, measured.p99, cpu)
+
+    def all_sorts(rival: Rival, seconds: float) -> Run:
+        before = rival.cpu()
+        load = Load(rival.url, cycle(requests[rival.name]))
+        load.open(rate, seconds)
+        found = summary(load.answers, seconds)
+        if not found["statuses"].keys() <= {"200", "201"}:
+            raise Refused(f"{rival.name} answered {found['statuses']}: ask for less (--rate)")
+        cpu = (rival.cpu() - before) / len(load.answers) * 1000
+        p50, p99, _ = found["good_ms"]
+        return Run(found["good_per_second"], p50, p99, cpu)
+
+    return {"single": single, f"mixed, {rate:g}/s": all_sorts}
+
+
+def _compare(name: str, work: Work, both: Sequence[Rival], rounds: int, seconds: float) -> None:
+    for each in both:
+        work(each, WARM_UP)
+    found: dict[str, list[Run]] = {each.name: [] for each in both}
+    for number in range(rounds):
+        # Each begins as often as the other.
+        for each in both if number % 2 else reversed(both):
+            found[each.name].append(work(each, seconds))
+    for code, runs in found.items():
+        figures = [spread([getattr(run, what) for run in runs]) for what in Run.__slots__]
+        pairs = zip(runs, found[OURS], strict=True)
+        ratio = spread([run.cpu / ours.cpu for run, ours in pairs])
+        print(f"| {' | '.join([name, code, *figures, ratio])} |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
