@@ -19,6 +19,7 @@ from weakref import finalize
 
 T = TypeVar("T")
 
+
 @dataclass(frozen=True, slots=True)
 class Call:
     run: Callable[[], Any]
