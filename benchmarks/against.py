@@ -1,8 +1,9 @@
 """What a change is worth: this code and the same with other settings, or of another checkout, asked in turn.
 
-    ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 5] [--seconds 6] [--rate 200] [NAME=VALUE ...]
+    ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 6] [--seconds 6] [--rate 200] [NAME=VALUE ...]
 
-DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one. Both are
+DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one, and on its
+schema. Both are
 asked for single posts by eight who wait for their answers, then for mixed work (``./scripts/bench mixed``, but without
 nginx) by as many as come.
 """
@@ -10,6 +11,7 @@ nginx) by as many as come.
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -53,11 +55,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./scripts/bench against", description=__doc__)
     parser.add_argument("--checkout", type=Path, default=ROOT)
     parser.add_argument("--posts", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     options = parser.parse_args()
+    if wrong := [each for each in options.settings if "=" not in each]:
+        parser.error(f"this is no NAME=VALUE: {wrong[0]}")
+    if not (options.checkout / "wsgi.py").is_file():
+        parser.error(f"there is no code in {options.checkout}")
     settings = dict(each.split("=", 1) for each in options.settings)
     try:
         wrk.install()
@@ -66,9 +72,12 @@ def main() -> int:
                 _begun(OURS, ROOT, {}, target, stack),
                 _begun(OTHER, options.checkout.resolve(), settings, target, stack),
             ]
-            print("\n".join([*about(target), "", HEAD]), flush=True)
-            for name, work in _works(target, both, options.rate).items():
-                _compare(name, work, both, options.rounds, options.seconds)
+            told = [
+                f"- {OURS}: {_commit(ROOT)}; {OTHER}: {' '.join([_commit(options.checkout), *options.settings])}"
+            ]
+            print("\n".join([*about(target), *told, "", HEAD]), flush=True)
+            for name, make in _works(target, both, options.rate).items():
+                _compare(name, make(), both, options.rounds, options.seconds)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -82,17 +91,26 @@ def _begun(
     return Rival(name, url, psutil.Process(pid), target.home / f"{name}.log")
 
 
-def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Work]:
+def _commit(code: Path) -> str:
+    line = ["git", "-C", str(code), "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "of no commit"
+
+
+def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Callable[[], Work]]:
+    """Each made when it is wanted: tokens last 15 minutes."""
+    return {
+        "single": lambda: _single(target),
+        f"mixed, {rate:g}/s": lambda: _mixed(target, both, rate),
+    }
+
+
+def _single(target: Target) -> Work:
     ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]
     file = target.home / "reads.paths"
     file.write_text("\n".join(f"{POSTS}/{each}" for each in ids))
-    # Each has an address of its own, which stands in its tokens.
-    requests = {
-        each.name: mixed.requests(replace(target, url=each.url), urlsplit(each.url).netloc)
-        for each in both
-    }
 
-    def single(rival: Rival, seconds: float) -> Run:
+    def work(rival: Rival, seconds: float) -> Run:
         before = rival.cpu()
         measured = wrk.run("get.lua", [str(file)], rival.url, CONNECTIONS, round(seconds))
         if measured.errors:
@@ -100,18 +118,29 @@ def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Work
         cpu = (rival.cpu() - before) / measured.requests * 1000
         return Run(measured.rate, measured.p50, measured.p99, cpu)
 
-    def all_sorts(rival: Rival, seconds: float) -> Run:
+    return work
+
+
+def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Work:
+    # Each has an address of its own, which stands in its tokens.
+    requests = {
+        each.name: mixed.requests(replace(target, url=each.url), urlsplit(each.url).netloc)
+        for each in both
+    }
+
+    def work(rival: Rival, seconds: float) -> Run:
         before = rival.cpu()
         load = Load(rival.url, cycle(requests[rival.name]))
         load.open(rate, seconds)
         found = summary(load.answers, seconds)
         if not found["statuses"].keys() <= {"200", "201"}:
-            raise Refused(f"{rival.name} answered {found['statuses']}: ask for less (--rate)")
+            advice = ": ask for less (--rate)" if "503" in found["statuses"] else ""
+            raise Refused(f"{rival.name} answered {found['statuses']}{advice}")
         cpu = (rival.cpu() - before) / len(load.answers) * 1000
         p50, p99, _ = found["good_ms"]
         return Run(found["good_per_second"], p50, p99, cpu)
 
-    return {"single": single, f"mixed, {rate:g}/s": all_sorts}
+    return work
 
 
 def _compare(name: str, work: Work, both: Sequence[Rival], rounds: int, seconds: float) -> None:
@@ -119,7 +148,7 @@ def _compare(name: str, work: Work, both: Sequence[Rival], rounds: int, seconds:
         work(each, WARM_UP)
     found: dict[str, list[Run]] = {each.name: [] for each in both}
     for number in range(rounds):
-        # Each begins as often as the other.
+        # In turn, so that each begins as often as the other.
         for each in both if number % 2 else reversed(both):
             found[each.name].append(work(each, seconds))
     for code, runs in found.items():

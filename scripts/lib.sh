@@ -8,14 +8,13 @@ PYTHON=$VENV/bin/python
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-# A name on PATH may be a shim that leads nowhere, so each candidate has to run.
-usable() { "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
-has_pip() { "$1" -c 'import ensurepip' >/dev/null 2>&1 || uv --version >/dev/null 2>&1; }
+# A name on PATH may be a shim that leads nowhere, so each candidate has to run. None may read the list of the others.
+usable() { "$1" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' </dev/null >/dev/null 2>&1; }
+has_pip() { "$1" -c 'import ensurepip' </dev/null >/dev/null 2>&1 || uv --version </dev/null >/dev/null 2>&1; }
+is_optimized() { "$1" "$ROOT/scripts/interpreter.py" </dev/null >/dev/null 2>&1; }
 
-is_optimized() { "$1" "$ROOT/scripts/interpreter.py"; }
-
-# All that PATH knows of, by name: a folder of its own may hold the faster one.
-candidates() { type -ap python3.13 python3.12 python3.11 python3 || :; }
+# All that PATH knows of, by name, but for those of .venv itself, which is about to be made anew.
+candidates() { { type -ap python3.13 python3.12 python3.11 python3 || :; } | awk -v own="$VENV/" 'index($0, own) != 1'; }
 
 find_python() {
     local candidate found='' wanted

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -48,26 +49,31 @@ def test_a_package_that_was_exchanged_is_refused(tmp_path: Path, by: str) -> Non
     assert f"not the package that was locked: {EXCHANGED}==" in done.stderr
 
 
-def interpreter(folder: Path, name: str, *, configured_with: str) -> Path:
-    """This Python by that name, which says that it was configured so."""
+def interpreter(
+    folder: Path, name: str, *, configured_with: str, installed_in: str = "/opt"
+) -> Path:
+    """This Python by that name, which says that it was configured and installed so."""
     folder.mkdir(exist_ok=True)
-    told = "import sys, sysconfig\nsys.base_prefix = '/opt'\n"
+    told = f"import sys, sysconfig\nsys.base_prefix = '{installed_in}'\n"
     told += f"sysconfig.get_config_vars()['CONFIG_ARGS'] = '{configured_with}'\n"
     site = folder / f"{name}-site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(told)
     made = folder / name
-    made.write_text(f'#!/bin/sh\nPYTHONPATH={site} exec {sys.executable} "$@"\n')
+    made.write_text(f'#!/bin/sh\nPYTHONPATH={quote(str(site))} exec {quote(sys.executable)} "$@"\n')
     made.chmod(0o755)
     return made
 
 
 def found_by(*folders: Path, **settings: str) -> str:
     """Where the machine has no other Python than those."""
-    dirname = folders[0] / "dirname"
-    dirname.symlink_to(shutil.which("dirname") or "")
+    for needed in ("awk", "dirname"):
+        (folders[0] / needed).symlink_to(shutil.which(needed) or "")
+    uv = folders[0] / "uv"  # in place of ensurepip, which this Python may lack
+    uv.write_text("#!/bin/sh\n")
+    uv.chmod(0o755)
     done = subprocess.run(
-        [shutil.which("bash") or "", "-c", ". scripts/lib.sh; find_python"],
+        [shutil.which("bash") or "", "-c", "set -euo pipefail; . scripts/lib.sh; find_python"],
         cwd=ROOT,
         env={"PATH": os.pathsep.join(map(str, folders)), **settings},
         capture_output=True,
@@ -87,6 +93,19 @@ def test_of_several_pythons_the_newest_that_is_compiled_for_speed_is_taken(tmp_p
     interpreter(first, "python3.12", configured_with=OPTIMIZED)
 
     assert found_by(first, second) == str(fast)
+
+
+def test_a_distribution_optimizes_its_own(tmp_path: Path) -> None:
+    interpreter(tmp_path, "python3.13", configured_with="--prefix=/opt")
+    own = interpreter(tmp_path, "python3.11", configured_with="", installed_in="/usr")
+
+    assert found_by(tmp_path) == str(own)
+
+
+def test_the_environment_that_is_made_anew_is_not_made_of_itself(tmp_path: Path) -> None:
+    other = interpreter(tmp_path, "python3.11", configured_with="")
+
+    assert found_by(tmp_path, ROOT / ".venv" / "bin") == str(other)
 
 
 def test_a_python_that_is_named_is_taken_however_it_is_compiled(tmp_path: Path) -> None:
