@@ -2,10 +2,9 @@
 
     ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 6] [--seconds 6] [--rate 200] [NAME=VALUE ...]
 
-DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one, and on its
-schema. Both are
-asked for single posts by eight who wait for their answers, then for mixed work (``./scripts/bench mixed``, but without
-nginx) by as many as come.
+DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one, and on
+its schema. Both are asked for single posts by eight who wait for their answers, then for mixed work (``./scripts/bench
+mixed``, but without nginx) by as many as come.
 """
 
 from __future__ import annotations
@@ -15,15 +14,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks import mixed, service, wrk
-from benchmarks.cases import CONNECTIONS, POSTS
+from benchmarks import compare, mixed, service, wrk
+from benchmarks.cases import POSTS
+from benchmarks.compare import Run
 from benchmarks.open_loop import Load, summary
 from benchmarks.report import about, spread
 from benchmarks.rivals import Rival
@@ -38,16 +39,7 @@ HEAD = """\
 |---|---|---|---|---|---|---|"""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    rate: float
-    p50: float
-    p99: float
-    cpu: float
-    """Milliseconds of a processor for each answer."""
-
-
-Work = Callable[[Rival, float], Run]
+Asked = Callable[[Rival, int], Run]
 """For so many seconds. Raises ``Refused`` for an answer that is none of success."""
 
 
@@ -56,7 +48,7 @@ def main() -> int:
     parser.add_argument("--checkout", type=Path, default=ROOT)
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     options = parser.parse_args()
@@ -97,7 +89,7 @@ def _commit(code: Path) -> str:
     return done.stdout.strip() or "of no commit"
 
 
-def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Callable[[], Work]]:
+def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Callable[[], Asked]]:
     """Each made when it is wanted: tokens last 15 minutes."""
     return {
         "single": lambda: _single(target),
@@ -105,30 +97,23 @@ def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Call
     }
 
 
-def _single(target: Target) -> Work:
+def _single(target: Target) -> Asked:
     ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]
     file = target.home / "reads.paths"
     file.write_text("\n".join(f"{POSTS}/{each}" for each in ids))
 
-    def work(rival: Rival, seconds: float) -> Run:
-        before = rival.cpu()
-        measured = wrk.run("get.lua", [str(file)], rival.url, CONNECTIONS, round(seconds))
-        if measured.errors:
-            raise Refused(f"{rival.name}: {measured.errors} of {measured.requests} failed")
-        cpu = (rival.cpu() - before) / measured.requests * 1000
-        return Run(measured.rate, measured.p50, measured.p99, cpu)
-
-    return work
+    work = compare.Work(name="single", script="get.lua", arguments=lambda _: [str(file)])
+    return partial(compare.measure, work)
 
 
-def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Work:
+def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Asked:
     # Each has an address of its own, which stands in its tokens.
     requests = {
         each.name: mixed.requests(replace(target, url=each.url), urlsplit(each.url).netloc)
         for each in both
     }
 
-    def work(rival: Rival, seconds: float) -> Run:
+    def work(rival: Rival, seconds: int) -> Run:
         before = rival.cpu()
         load = Load(rival.url, cycle(requests[rival.name]))
         load.open(rate, seconds)
@@ -143,7 +128,7 @@ def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Work:
     return work
 
 
-def _compare(name: str, work: Work, both: Sequence[Rival], rounds: int, seconds: float) -> None:
+def _compare(name: str, work: Asked, both: Sequence[Rival], rounds: int, seconds: int) -> None:
     for each in both:
         work(each, WARM_UP)
     found: dict[str, list[Run]] = {each.name: [] for each in both}

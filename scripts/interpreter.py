@@ -1,7 +1,7 @@
 """Whether the Python that runs this is compiled with a profile of what it does; exit status 0 if it is.
 
 Distributions do that to theirs. Who builds one from source (pyenv does) has to ask for it with
-``--enable-optimizations``; without, everything takes about half as long again.
+``--enable-optimizations``; without, everything takes a quarter to a half longer.
 """
 
 import sys

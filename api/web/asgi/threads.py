@@ -22,7 +22,7 @@ from weakref import WeakSet, finalize
 T = TypeVar("T")
 
 PATIENCE = 4.0
-"""Seconds for what still runs when the process ends: less than a platform waits before it kills."""
+"""Seconds for what still runs when the process ends: with the 25 that gunicorn waits, less than 30 until SIGKILL."""
 
 
 @dataclass(frozen=True, slots=True)
