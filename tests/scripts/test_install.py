@@ -68,8 +68,8 @@ def interpreter(
 def found_by(*folders: Path, **settings: str) -> str:
     """Where the machine has no other Python than those."""
     for needed in ("awk", "dirname"):
-        (folders[0] / needed).symlink_to(shutil.which(needed) or "")
-    uv = folders[0] / "uv"  # in place of ensurepip, which this Python may lack
+        (folders[-1] / needed).symlink_to(shutil.which(needed) or "")
+    uv = folders[-1] / "uv"  # in place of ensurepip, which this Python may lack
     uv.write_text("#!/bin/sh\n")
     uv.chmod(0o755)
     done = subprocess.run(
@@ -103,9 +103,9 @@ def test_a_distribution_optimizes_its_own(tmp_path: Path) -> None:
 
 
 def test_the_environment_that_is_made_anew_is_not_made_of_itself(tmp_path: Path) -> None:
-    other = interpreter(tmp_path, "python3.11", configured_with="")
+    other = interpreter(tmp_path, "python3", configured_with="")
 
-    assert found_by(tmp_path, ROOT / ".venv" / "bin") == str(other)
+    assert found_by(ROOT / ".venv" / "bin", tmp_path) == str(other)
 
 
 def test_a_python_that_is_named_is_taken_however_it_is_compiled(tmp_path: Path) -> None:
