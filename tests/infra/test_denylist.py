@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import cast
 from uuid import uuid4
@@ -62,11 +61,10 @@ def test_an_empty_redis_denies_nobody(denied: DenyList, redis: Redis) -> None:
 def test_without_redis_it_neither_fails_nor_waits_each_time() -> None:
     client = our_redis.connect(f"redis://127.0.0.1:{free_port()}/0")
     denied = DenyList(client, LIFETIME, Breaker(client.ping))
-    before, started = failures(), time.monotonic()
+    before = failures()
 
     denied.add(uuid4())
     answers = [uuid4() in denied for _ in range(100)]
 
     assert not any(answers)
-    assert failures() == before + 1
-    assert time.monotonic() - started < 0.5
+    assert failures() == before + 1  # nobody asks again

@@ -28,7 +28,7 @@ class TestDatabase:
             started = time.monotonic()
             database_probe(f"postgresql://nobody@127.0.0.1:{port}/x")()
 
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20  # else it would be for ever
 
 
 class TestRedis:

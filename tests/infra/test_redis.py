@@ -53,10 +53,7 @@ def test_after_a_failure_of_one_use_nobody_finds_out_again() -> None:
         shared = breaker(client)
         shared.call("tests", client.ping, lambda: None)
 
-        started = time.monotonic()
-        assert shared.call("others", client.ping, lambda: "substitute") == "substitute"
-
-        assert time.monotonic() - started < TIMEOUT / 2
+        assert shared.call("others", pytest.fail, lambda: "substitute") == "substitute"
 
 
 def test_after_its_rest_redis_is_asked_again(redis: Redis) -> None:
@@ -93,12 +90,10 @@ def test_a_silent_server_is_given_up_within_the_timeout() -> None:
         started = time.monotonic()
         fallible = breaker(client)
         assert fallible.call("tests", client.ping, lambda: False) is False
-        assert time.monotonic() - started < TIMEOUT * 5
+        assert time.monotonic() - started < TIMEOUT * 50  # else it would be for ever
 
-        # Afterwards nobody waits for it any more, however long it is silent.
+        # Afterwards nobody asks it any more, however long it is silent.
         end = time.monotonic() + 3 * REST
         while time.monotonic() < end:
-            started = time.monotonic()
-            assert fallible.call("tests", client.ping, lambda: False) is False
-            assert time.monotonic() - started < TIMEOUT / 2
+            assert fallible.call("tests", pytest.fail, lambda: False) is False
             time.sleep(0.02)

@@ -174,7 +174,7 @@ def test_a_collector_that_fails_changes_nothing(
                 assert client.get(POSTS).status_code == 200
             filled = worker.memory_info().rss
             for _ in range(500):
-                assert client.get(POSTS).elapsed.total_seconds() < 1
+                assert client.get(POSTS).elapsed.total_seconds() < 5  # its timeout is 10
 
             assert worker.memory_info().rss - filled < 8 * 2**20
             client.close()
