@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,9 +174,9 @@ def test_a_collector_that_fails_changes_nothing(
             for _ in range(500):
                 assert client.get(POSTS).status_code == 200
             filled = worker.memory_info().rss
-            for _ in range(500):
-                assert client.get(POSTS).elapsed.total_seconds() < 5  # its timeout is 10
+            took = [client.get(POSTS).elapsed.total_seconds() for _ in range(500)]
 
+            assert statistics.quantiles(took, n=100)[-1] < 1  # but for a stall of the machine
             assert worker.memory_info().rss - filled < 8 * 2**20
             client.close()
             server.process.send_signal(signal.SIGTERM)
