@@ -23,6 +23,7 @@ from api.infra.cursors import Cursors
 from api.infra.db import db, engine_options
 from api.infra.db import init_app as init_db
 from api.infra.db_password import Password
+from api.infra.db_prepared import Prepared
 from api.infra.db_watchdog import Breaker
 from api.infra.denylist import DenyList
 from api.infra.limiter import Counter
@@ -68,8 +69,8 @@ class App:
 def create_app(settings: Settings, contract: Contract | None = None, *, stock: bool = False) -> App:
     """The whole service, by the published contract or by another one.
 
-    *stock*: each request goes through Connexion's own layers, and not by the bridge (docs/adr/0022), and Connexion
-    validates the published contract once more (docs/adr/0024).
+    *stock*: each request goes through Connexion's own layers, and not by the bridge (docs/adr/0022), Connexion
+    validates the published contract once more (docs/adr/0024), and no statement is prepared (docs/adr/0030).
     Raises ``ContractError`` or ``ResolverError`` on a contract without code.
     """
     logging.configure(settings)
@@ -83,6 +84,8 @@ def create_app(settings: Settings, contract: Contract | None = None, *, stock: b
     inner: ASGIApp = connexion
     if not stock:
         _build(connexion)
+        with connexion.app.app_context():
+            Prepared().watch(db.reads)
         inner = Bridge(connexion.app, resolver.handlers, schemas, THREADS)
     return App(_pipeline(inner, connexion, runtime), connexion.app, runtime)
 

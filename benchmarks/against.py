@@ -1,10 +1,11 @@
 """What a change is worth: this code and the same with other settings, or of another checkout, asked in turn.
 
-    ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 6] [--seconds 6] [--rate 200] [NAME=VALUE ...]
+    ./scripts/bench against [--checkout DIR] [--posts 100000] [--rounds 6] [--seconds 6] [--rate 200] [--only WORK]
+        [NAME=VALUE ...]
 
 DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one, and on
-its schema. Both are asked for single posts by eight who wait for their answers, then for mixed work (``./scripts/bench
-mixed``, but without nginx) by as many as come.
+its schema. Both are asked for the works of ``./scripts/bench compare``, then for mixed work (``./scripts/bench mixed``,
+but without nginx) by as many as come. Processor time is that of the service, and of PostgreSQL beside it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
+from math import nan
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks import compare, mixed, service, wrk
-from benchmarks.cases import POSTS
+from benchmarks import bars, compare, mixed, service, wrk
 from benchmarks.compare import Run
 from benchmarks.open_loop import Load, summary
 from benchmarks.report import about, spread
@@ -35,12 +36,13 @@ WARM_UP = 4
 """Seconds."""
 OURS, OTHER = "this", "other"
 HEAD = """\
-| work | code | answers/s | p50, ms | p99, ms | CPU, ms | CPU, of this |
-|---|---|---|---|---|---|---|"""
+| work | code | answers/s | p50, ms | p99, ms | CPU, ms | of this | PostgreSQL, ms | of this |
+|---|---|---|---|---|---|---|---|---|"""
 
 
 Asked = Callable[[Rival, int], Run]
 """For so many seconds. Raises ``Refused`` for an answer that is none of success."""
+Cost = Callable[[Rival, int], tuple[float, ...]]
 
 
 def main() -> int:
@@ -50,6 +52,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=6)
     parser.add_argument("--rate", type=float, default=200)
+    parser.add_argument("--only", default="", help="works with this in their name")
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE")
     options = parser.parse_args()
     if wrong := [each for each in options.settings if "=" not in each]:
@@ -69,7 +72,11 @@ def main() -> int:
             ]
             print("\n".join([*about(target), *told, "", HEAD]), flush=True)
             for name, make in _works(target, both, options.rate).items():
-                _compare(name, make(), both, options.rounds, options.seconds)
+                if options.only not in name:
+                    continue
+                _compare(
+                    name, partial(_cost, make(), target), both, options.rounds, options.seconds
+                )
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -91,26 +98,26 @@ def _commit(code: Path) -> str:
 
 def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Callable[[], Asked]]:
     """Each made when it is wanted: tokens last 15 minutes."""
-    return {
-        "single": lambda: _single(target),
-        f"mixed, {rate:g}/s": lambda: _mixed(target, both, rate),
-    }
-
-
-def _single(target: Target) -> Asked:
-    ids = [row[0] for row in target.rows("SELECT id FROM posts WHERE is_published LIMIT 10000")]
-    file = target.home / "reads.paths"
-    file.write_text("\n".join(f"{POSTS}/{each}" for each in ids))
-
-    work = compare.Work(name="single", script="get.lua", arguments=lambda _: [str(file)])
-    return partial(compare.measure, work)
-
-
-def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Asked:
     # Each has an address of its own, which stands in its tokens.
+    targets = {each.name: replace(target, url=each.url) for each in both}
+    # A tag is known of the service of compare alone.
+    names = [name for name in bars.BARS if name != bars.NOT_MODIFIED]
+    alone = {name: partial(_alone, targets, name) for name in names}
+    return {**alone, f"mixed, {rate:g}/s": partial(_mixed, targets, rate)}
+
+
+def _alone(targets: dict[str, Target], name: str) -> Asked:
+    works = {
+        code: next(work for work in compare.works(target) if work.name == name)
+        for code, target in targets.items()
+    }
+    return lambda rival, seconds: compare.measure(works[rival.name], rival, seconds)
+
+
+def _mixed(targets: dict[str, Target], rate: float) -> Asked:
     requests = {
-        each.name: mixed.requests(replace(target, url=each.url), urlsplit(each.url).netloc)
-        for each in both
+        code: mixed.requests(target, urlsplit(target.url).netloc)
+        for code, target in targets.items()
     }
 
     def work(rival: Rival, seconds: int) -> Run:
@@ -128,19 +135,28 @@ def _mixed(target: Target, both: Sequence[Rival], rate: float) -> Asked:
     return work
 
 
-def _compare(name: str, work: Asked, both: Sequence[Rival], rounds: int, seconds: int) -> None:
+def _cost(work: Asked, target: Target, rival: Rival, seconds: int) -> tuple[float, ...]:
+    """The figures of a row, in its order."""
+    before = service.cpu(target.postgres)
+    run = work(rival, seconds)
+    theirs = (service.cpu(target.postgres) - before) / (run.rate * seconds) * 1000
+    return run.rate, run.p50, run.p99, run.cpu, theirs
+
+
+def _compare(name: str, cost: Cost, both: Sequence[Rival], rounds: int, seconds: int) -> None:
     for each in both:
-        work(each, WARM_UP)
-    found: dict[str, list[Run]] = {each.name: [] for each in both}
+        cost(each, WARM_UP)
+    found: dict[str, list[tuple[float, ...]]] = {each.name: [] for each in both}
     for number in range(rounds):
         # In turn, so that each begins as often as the other.
         for each in both if number % 2 else reversed(both):
-            found[each.name].append(work(each, seconds))
-    for code, runs in found.items():
-        figures = [spread([getattr(run, what) for run in runs]) for what in Run.__slots__]
-        pairs = zip(runs, found[OURS], strict=True)
-        ratio = spread([run.cpu / ours.cpu for run, ours in pairs])
-        print(f"| {' | '.join([name, code, *figures, ratio])} |", flush=True)
+            found[each.name].append(cost(each, seconds))
+    for code, rows in found.items():
+        pairs = list(zip(rows, found[OURS], strict=True))
+        ratios = [spread([row[n] / (ours[n] or nan) for row, ours in pairs]) for n in (3, 4)]
+        figures = [spread(column) for column in zip(*rows, strict=True)]
+        cells = [name, code, *figures[:4], ratios[0], figures[4], ratios[1]]
+        print(f"| {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -44,9 +44,10 @@ class Bar:
 
 
 LOGIN = "login"
+NOT_MODIFIED = "list, not modified"
 BARS = {
     "list, kept": Bar(throughput=6),
-    "list, not modified": Bar(throughput=7),
+    NOT_MODIFIED: Bar(throughput=7),
     "single, logged in": Bar(cpu=1.0),
     "page of 20, not kept": Bar(cpu=1.0),
     "create, logged in": Bar(cpu=1.0),

@@ -98,7 +98,7 @@ def works(target: Target) -> list[Work]:
             servers=everybody,
         ),
         Work(
-            name="list, not modified",
+            name=bars.NOT_MODIFIED,
             script="get.lua",
             arguments=with_tag,
             servers=everybody,

@@ -19,6 +19,7 @@ from urllib.request import urlopen
 import psutil
 
 from api.web.contract import Contract
+from benchmarks import service
 from benchmarks.service import Target
 from scripts.home import ROOT, Refused
 from scripts.process import free_port, spawn, stop, wait_for
@@ -44,8 +45,7 @@ class Rival:
 
     def cpu(self) -> float:
         """Seconds of processor time that all its processes took until now."""
-        family = [self.process, *self.process.children(recursive=True)]
-        return sum(sum(each.cpu_times()[:2]) for each in family)
+        return service.cpu(self.process.pid)
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-2000:]

@@ -19,8 +19,6 @@ from statistics import median, quantiles
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-import psutil
-
 from api.commands.seed_text import english_name
 from benchmarks import service, wrk
 from benchmarks.cases import POSTS, Case, cases
@@ -119,19 +117,13 @@ def _grown(few: Target, many: Target, rounds: int, seconds: int) -> list[str]:
 
 def _cost(case: Case, target: Target, seconds: int) -> tuple[float, float]:
     """Milliseconds of a processor for each request: of the service, and of it and PostgreSQL."""
-    ours, theirs = psutil.Process(target.pid), psutil.Process(target.postgres)
-    before = _cpu(ours), _cpu(theirs)
+    before = service.cpu(target.pid), service.cpu(target.postgres)
     measured = wrk.run(case.script, case.arguments(), target.url, case.connections, seconds)
     if measured.errors or not measured.requests:
         raise Refused(f"{case.name}: {measured.errors} of {measured.requests} failed")
-    own, other = (_cpu(ours) - before[0], _cpu(theirs) - before[1])
+    own = service.cpu(target.pid) - before[0]
+    other = service.cpu(target.postgres) - before[1]
     return own / measured.requests * 1000, (own + other) / measured.requests * 1000
-
-
-def _cpu(process: psutil.Process) -> float:
-    """Seconds, of all its processes, also of those that ended."""
-    family = [process, *process.children(recursive=True)]
-    return sum(sum(each.cpu_times()[:4]) for each in family)
 
 
 def _row(name: str, few: Sequence[tuple[float, float]], many: Sequence[tuple[float, float]]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import psutil
 import psycopg2
 
 from api.commands.seed import PASSWORD
@@ -82,6 +83,13 @@ class Target:
         lines = self.log.read_text(errors="replace").splitlines()
         told = [(json.loads(line), line) for line in lines if line.startswith("{")]
         return [line for fields, line in told if fields.get("status", 200) >= 300]
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time of a process and of all it has begun, also of what has ended."""
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    return sum(sum(each.cpu_times()[:4]) for each in family)
 
 
 def asked(

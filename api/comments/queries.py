@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.infra.paging import Form, Order, Part, Window
 from api.models import Comment, Post, User
 
@@ -32,13 +33,13 @@ def _show(statement: Select[Any]) -> Select[Any]:
 @lru_cache(16)
 def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
     found = _show(select(_COMMENTS.c.id)).join(Post, Post.id == _COMMENTS.c.post_id)
-    return found.where(_COMMENTS.c.id == bindparam("sought"), visible)
+    return prepared(found.where(_COMMENTS.c.id == bindparam("sought"), visible))
 
 
 @cache
 def _of_post(form: Form) -> Select[Any]:
     narrowed = select(_COMMENTS.c.id).where(_COMMENTS.c.post_id == bindparam("post"))
-    return _OLDEST.windowed(narrowed, form, _show)
+    return prepared(_OLDEST.windowed(narrowed, form, _show))
 
 
 def by_id(

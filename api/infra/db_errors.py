@@ -20,13 +20,15 @@ from api.errors import (
     TimedOut,
     Unavailable,
 )
+from api.infra.db_prepared import LOST
 from api.infra.metrics import GUARD_MISSES
 
 log = logging.getLogger(__name__)
 
 FAILURES = (SQLAlchemyError, UnicodeEncodeError)
 """What a statement may raise: psycopg2 itself refuses text that is not UTF-8."""
-LOST_A_RACE = {"40001", "40P01"}
+TRIED_AGAIN = {"40001", "40P01"} | LOST
+"""A transaction that lost to another one, or whose statements are not prepared any more."""
 BY_STATE: dict[str, type[DomainError]] = {
     "25006": ReadOnly,
     "42501": ReadOnly,  # an operator took a right away, such as that to write audit rows
@@ -52,7 +54,7 @@ def sqlstate(err: BaseException) -> str:
 
 
 def is_retryable(err: Exception) -> bool:
-    return sqlstate(err) in LOST_A_RACE
+    return sqlstate(err) in TRIED_AGAIN
 
 
 def violated(err: DBAPIError) -> str | None:

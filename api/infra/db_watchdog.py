@@ -104,8 +104,12 @@ class WatchedCursor(cursor):
     connection: WatchedConnection
 
     def execute(self, query: Any, values: Any = None) -> None:
+        self.ask(query, values, query)
+
+    def ask(self, query: Any, values: Any, counted_as: Any) -> None:
+        """*counted_as*: the statement that it stands for."""
         connection = self.connection
-        with _Trip(connection, duration_of(query) if connection.is_timed else None):
+        with _Trip(connection, duration_of(counted_as) if connection.is_timed else None):
             super().execute(query, values)
 
 

@@ -6,10 +6,26 @@ import random
 from typing import cast
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Table, Update, bindparam, func, select, text, update
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Column,
+    ColumnElement,
+    Integer,
+    Table,
+    TextClause,
+    Update,
+    bindparam,
+    column,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.models import Post, PostTotal, User
 from api.models.post_total import SHARDS
 
@@ -23,11 +39,11 @@ def count_published(session: Session) -> int:
     return int(core(session).execute(PUBLISHED).scalar_one())
 
 
-def _add_to(table: Table, counter: Column[int]) -> Update:
+def _add_to(table: Table, counter: Column[int], *which: ColumnElement[bool]) -> Update:
     """In one atomic statement; a counter is no change of what people wrote, so time and version stay."""
     return (
         update(table)
-        .where(table.c.id == bindparam("row"))
+        .where(*which)
         .values(
             {
                 counter: counter + bindparam("more"),
@@ -38,8 +54,19 @@ def _add_to(table: Table, counter: Column[int]) -> Update:
     )
 
 
-_ADD_COMMENTS = _add_to(_POSTS, _POSTS.c.comment_count)
-_ADD_POSTS = _add_to(_USERS, _USERS.c.post_count)
+def _add_to_total(source: str) -> TextClause:
+    """As text: SQLAlchemy compiles its own ON CONFLICT anew each time."""
+    counted = (
+        f"INSERT INTO post_totals AS total (shard, published) {source} "  # nosec B608
+        "ON CONFLICT (shard) DO UPDATE SET published = total.published + :more RETURNING total.shard"
+    )
+    whole = (bindparam("shard", type_=Integer), bindparam("more", type_=Integer))
+    return text(counted).bindparams(*whole)
+
+
+_ADD_COMMENTS = prepared(_add_to(_POSTS, _POSTS.c.comment_count, _POSTS.c.id == bindparam("row")))
+_ADD_POSTS = prepared(_add_to(_USERS, _USERS.c.post_count, _USERS.c.id == bindparam("row")))
+_ADD_TO_TOTAL = prepared(_add_to_total("VALUES (:shard, :more)"))
 
 
 def add_to_comment_count(session: Session, post_id: UUID, number: int) -> None:
@@ -53,14 +80,24 @@ def add_to_post_count(session: Session, user_id: UUID, number: int) -> None:
     add_to_total(session, number)
 
 
-# As text: SQLAlchemy compiles its own ON CONFLICT anew each time.
-_ADD_TO_TOTAL = text("""
-    INSERT INTO post_totals AS total (shard, published) VALUES (:shard, :more)
-    ON CONFLICT (shard) DO UPDATE SET published = total.published + :more
-""")
-
-
 def add_to_total(session: Session, number: int) -> None:
-    """To any part of the total; to be locked last, and one of them in a transaction."""
+    """To be locked last."""
+    core(session).execute(_ADD_TO_TOTAL, to_any_shard(number))
+
+
+def to_any_shard(number: int) -> dict[str, int]:
+    """The parameters of what adds to the total: to one part of it in a transaction, whichever."""
     shard = random.randrange(SHARDS)  # noqa: S311 - spreads the writers, guards nothing
-    core(session).execute(_ADD_TO_TOTAL, {"shard": shard, "more": number})
+    return {"shard": shard, "more": number}
+
+
+def of_new(new: CTE) -> tuple[CTE, CTE]:
+    """Counts new posts that are published, in the statement that adds them; its parameters are ``to_any_shard(1)``.
+
+    The post is locked first, then the person, then the total: each reads what the one before it wrote, since
+    PostgreSQL would choose another order where nothing tells it.
+    """
+    theirs = (_USERS.c.id == new.c.author_id, new.c.is_published)
+    person = _add_to(_USERS, _USERS.c.post_count, *theirs).returning(_USERS.c.id).cte("counted")
+    total = _add_to_total("SELECT :shard, :more FROM counted")
+    return person, total.columns(column("shard", Integer)).cte("totalled")

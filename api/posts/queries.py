@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.infra.ids import new_id
 from api.infra.paging import Form, Order, Part, Window
 from api.models import Post, User
@@ -58,7 +59,8 @@ def _show(statement: Select[Any]) -> Select[Any]:
 # Statements that are asked over and over are put together once: that would take as long as running them.
 @lru_cache(16)
 def _by_id(visible: ColumnElement[bool]) -> Select[Any]:
-    return _show(select(_POSTS.c.id)).where(_POSTS.c.id == bindparam("sought"), visible)
+    found = _show(select(_POSTS.c.id))
+    return prepared(found.where(_POSTS.c.id == bindparam("sought"), visible))
 
 
 def by_id(
@@ -82,13 +84,15 @@ _NEW = (
     .returning(*(_POSTS.c[name] for name in _SEEN))
     .cte("new")
 )
-_ADD = select(*_shown(_NEW.c)).join_from(_NEW, _USERS, _USERS.c.id == _NEW.c.author_id)
+_ADDED = select(*_shown(_NEW.c)).join_from(_NEW, _USERS, _USERS.c.id == _NEW.c.author_id)
+_ADD = prepared(_ADDED.add_cte(*counters.of_new(_NEW)))
 
 
 def add(session: Session, writer: UUID, *, title: str, body: str, is_published: bool) -> Shown:
-    """Raises ``IntegrityError`` when there is no such writer."""
+    """And count it, if it is published. Raises ``IntegrityError`` when there is no such writer."""
     values = {"writer": writer, "name": title, "text": body, "public": is_published}
-    return core(session).execute(_ADD, {"new": new_id(), **values}).one()
+    given = {"new": new_id(), **values, **counters.to_any_shard(1)}
+    return core(session).execute(_ADD, given).one()
 
 
 def hold(session: Session, post_id: UUID, visible: ColumnElement[bool]) -> Post | None:

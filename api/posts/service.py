@@ -106,7 +106,7 @@ def create(
             raise TokenInvalid() from err
         raise
     if is_published:
-        _count(session, actor.person, 1)
+        _forget(session, actor.person)
     return post
 
 
@@ -171,6 +171,11 @@ def lose_author(session: Session, *, author: User) -> None:
 def _count(session: Session, author_id: UUID, number: int) -> None:
     """So many more published posts, or fewer."""
     counters.add_to_post_count(session, author_id, number)
+    _forget(session, author_id)
+
+
+def _forget(session: Session, author_id: UUID) -> None:
+    """The lists and the profile in which they are counted."""
     forget(session, POSTS)
     forget(session, profile(author_id))
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from api.infra.db_prepared import PREPARED
 from api.infra.paging import Order, Part, Window, counted, within
 from api.models import ApiKey, IdempotencyKey, LoginSession, User
 
@@ -18,7 +19,7 @@ ADMINS = 0x4D414442
 
 
 def by_id(session: Session, user_id: UUID) -> User | None:
-    return session.get(User, user_id)
+    return session.get(User, user_id, execution_options=PREPARED)
 
 
 def hold(session: Session, user_id: UUID) -> User | None:

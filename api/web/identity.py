@@ -16,6 +16,7 @@ from api.errors import Forbidden, KeyInvalid, TokenInvalid, Unauthorized
 from api.infra import api_keys, recent
 from api.infra.actor import Actor, Role, anonymous
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.infra.tokens import AccessClaims
 from api.models import ApiKey, LoginSession, User
 from api.web import context
@@ -64,7 +65,7 @@ def recognise(session: Session, request: RequestContext) -> None:
     is_new = func.coalesce(ApiKey.last_used_at < func.now() - STAMPED_EVERY, true())
     keys = _living_keys(ApiKey.id, ApiKey.user_id, ApiKey.scopes, is_new)
     sent = ApiKey.key_hash == api_keys.digest(request.api_key)
-    found = session.execute(keys.where(sent)).one_or_none()
+    found = session.execute(prepared(keys.where(sent))).one_or_none()
     if found is None:
         raise KeyInvalid()
     key_id, user_id, scopes, is_new_use = found
@@ -97,12 +98,12 @@ def _found(session: Session, claims: AccessClaims, runtime: Runtime, *, hold: bo
 
 
 # Put together once: each request that is logged in needs them.
-_HOLD = (
+_HOLD = prepared(
     select(LoginSession.id)
     .where(LoginSession.id == bindparam("login"))
     .with_for_update(key_share=True)
 )
-_ROLE = (
+_ROLE = prepared(
     select(User.role)
     .join(LoginSession, LoginSession.user_id == User.id)
     .where(

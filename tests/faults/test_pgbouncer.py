@@ -118,6 +118,21 @@ def test_what_is_written_on_one_is_read_on_the_other_once(hosts: list[Yard]) -> 
     assert int(str(first.rows(used)[0][0])) <= SERVERS + 20  # those of the first service go past it
 
 
+def test_nothing_is_prepared_for_whoever_comes_next(
+    pgbouncer: tuple[Yard, str], hosts: list[Yard]
+) -> None:
+    """A connection to PostgreSQL is another client's with the next transaction."""
+    with asking(hosts[0], each=3) as heard:
+        until(lambda: all(len(answers) > 20 for answers in heard.by_kind.values()))
+    _, url = pgbouncer
+    with ExitStack() as stack:
+        servers = [stack.enter_context(closing(psycopg2.connect(url))) for _ in range(SERVERS)]
+        cursors = [server.cursor() for server in servers]
+        for cursor in cursors:  # each transaction holds a connection of its own
+            cursor.execute("SELECT name FROM pg_prepared_statements")
+        assert [cursor.fetchall() for cursor in cursors] == [[]] * SERVERS
+
+
 def test_a_setting_of_one_transaction_is_gone_in_the_next(hosts: list[Yard]) -> None:
     """A key's patience is set for its transaction alone."""
     auth = hosts[0].people[0]
