@@ -30,7 +30,7 @@ LAYERS = {
     "log and metrics": r"/api/infra/(log_queue|logging|masking|metrics)\.py|/api/web/asgi/access\.py|"
     r"/pythonjsonlogger/|/prometheus_client/|/logging/__init__\.py",
     "HTTP (gunicorn, sockets)": r"/gunicorn/|/api/web/asgi/(worker|drain|unparsable|turns)\.py",
-    "PostgreSQL's driver": r"\bdo_(execute|commit|rollback|begin)\w* |/psycopg2/|/api/infra/db_watchdog\.py",
+    "PostgreSQL's driver": r"\bdo_(execute|commit|rollback|begin)\w* |/psycopg2/|/api/infra/db_(watchdog|prepared)\.py",
     "SQLAlchemy": r"/sqlalchemy/|/flask_sqlalchemy/",
     "Redis": r"/redis/|/hiredis/|/limits/(storage|aio|strategies)|/api/infra/(redis|limiter|denylist|cache\w*)\.py",
     "Flask, Werkzeug": r"/(flask|werkzeug|a2wsgi|connexion|flask_\w+|jinja2)/",
