@@ -11,10 +11,11 @@ from sqlalchemy import Select, Table, func, insert, select
 from sqlalchemy.orm import Session, joinedload
 
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.infra.paging import Order, Part, Window, counted, within
 from api.models import AuditLog
 
-_ADD = insert(cast(Table, AuditLog.__table__))
+_ADD = prepared(insert(cast(Table, AuditLog.__table__)))
 EXACT = ("actor_id", "action", "target_type", "target_id")
 
 

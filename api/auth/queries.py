@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Table, bindparam, delete, func, insert, select, text
+from sqlalchemy import Interval, LargeBinary, Table, bindparam, delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from api.infra.db import core
+from api.infra.db_prepared import prepared
 from api.infra.ids import new_id
 from api.models import LoginFailure, LoginSession, RefreshToken, User
 
@@ -43,14 +44,16 @@ _FAILURES, _SESSIONS, _TOKENS = (
     cast(Table, model.__table__) for model in (LoginFailure, LoginSession, RefreshToken)
 )
 # As text: SQLAlchemy compiles its own ON CONFLICT anew each time.
-_COUNT = text("""
+_COUNT = prepared(
+    text("""
     INSERT INTO login_failures AS found (account_hash, failures) VALUES (:account, 1)
     ON CONFLICT (account_hash) DO UPDATE SET
         failures = CASE WHEN found.window_started_at <= now() - :window THEN 1 ELSE found.failures + 1 END,
         window_started_at = CASE WHEN found.window_started_at <= now() - :window
             THEN now() ELSE found.window_started_at END
     RETURNING failures, extract(epoch FROM window_started_at + :window - now())
-""")
+""").bindparams(bindparam("account", type_=LargeBinary), bindparam("window", type_=Interval))
+)
 _FORGET = delete(_FAILURES).where(_FAILURES.c.account_hash == bindparam("account"))
 _CLEAN = delete(_SESSIONS).where(
     _SESSIONS.c.user_id == bindparam("person"), ~LoginSession.is_alive()
@@ -62,7 +65,7 @@ _NEW = (
     .cte("new")
 )
 _FIRST = select(bindparam("token", type_=LargeBinary), _NEW.c.id, _NEW.c.refresh_sequence)
-_BEGIN = (
+_BEGIN = prepared(
     insert(_TOKENS)
     .from_select(["token_hash", "session_id", "sequence"], _FIRST)
     .add_cte(_FORGET.cte("forgotten"), _CLEAN.cte("cleaned"))

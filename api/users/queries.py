@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from api.infra.db_prepared import PREPARED
+from api.infra.db_prepared import PREPARED, prepared
 from api.infra.paging import Order, Part, Window, counted, within
 from api.models import ApiKey, IdempotencyKey, LoginSession, User
 
@@ -27,7 +27,7 @@ def hold(session: Session, user_id: UUID) -> User | None:
     return session.get(User, user_id, with_for_update=True)
 
 
-_BY_EMAIL = select(User).where(func.lower(User.email) == bindparam("sought"))
+_BY_EMAIL = prepared(select(User).where(func.lower(User.email) == bindparam("sought")))
 _HOLD_BY_EMAIL = _BY_EMAIL.with_for_update(read=True)
 
 
