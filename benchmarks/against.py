@@ -40,8 +40,8 @@ HEAD = """\
 |---|---|---|---|---|---|---|---|---|"""
 
 
-Asked = Callable[[Rival, int], Run]
-"""For so many seconds. Raises ``Refused`` for an answer that is none of success."""
+Asked = Callable[[Rival, int], Callable[[], Run]]
+"""For so many seconds, once what it needs is ready. Raises ``Refused`` for an answer that is none of success."""
 Cost = Callable[[Rival, int], tuple[float, ...]]
 
 
@@ -111,7 +111,7 @@ def _alone(targets: dict[str, Target], name: str) -> Asked:
         code: next(work for work in compare.works(target) if work.name == name)
         for code, target in targets.items()
     }
-    return lambda rival, seconds: compare.measure(works[rival.name], rival, seconds)
+    return lambda rival, seconds: compare.ready(works[rival.name], rival, seconds)
 
 
 def _mixed(targets: dict[str, Target], rate: float) -> Asked:
@@ -132,13 +132,14 @@ def _mixed(targets: dict[str, Target], rate: float) -> Asked:
         p50, p99, _ = found["good_ms"]
         return Run(found["good_per_second"], p50, p99, cpu)
 
-    return work
+    return lambda rival, seconds: partial(work, rival, seconds)
 
 
 def _cost(work: Asked, target: Target, rival: Rival, seconds: int) -> tuple[float, ...]:
     """The figures of a row, in its order."""
+    ready = work(rival, seconds)
     before = service.cpu(target.postgres)
-    run = work(rival, seconds)
+    run = ready()
     theirs = (service.cpu(target.postgres) - before) / (run.rate * seconds) * 1000
     return run.rate, run.p50, run.p99, run.cpu, theirs
 

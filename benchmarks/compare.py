@@ -14,6 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,15 @@ def _measured(
 
 
 def measure(work: Work, rival: Rival, seconds: int) -> Run:
-    arguments = work.arguments(rival.name)
+    return ready(work, rival, seconds)()
+
+
+def ready(work: Work, rival: Rival, seconds: int) -> Callable[[], Run]:
+    """What is to be measured, with all done that comes before it."""
+    return partial(_measure, work, rival, seconds, work.arguments(rival.name))
+
+
+def _measure(work: Work, rival: Rival, seconds: int, arguments: list[str]) -> Run:
     before = rival.cpu()
     measured = wrk.run(work.script, arguments, rival.url, work.connections, seconds)
     if measured.errors or not measured.requests:

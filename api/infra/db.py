@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TRIES = 3
-"""How often a transaction that lost to another one (40001, 40P01) is tried in all."""
+"""How often a transaction is tried in all that lost to another one, or whose statements are not prepared any more."""
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -158,8 +158,8 @@ def transactional(handler: Callable[P, R]) -> Callable[P, R]:
     """Make one handler call one transaction. The only caller of ``commit()`` in the API.
 
     A refusal with ``keeps_writes`` is committed as well. Database errors leave as ``DomainError``;
-    a transaction that lost to another one is run again, so a handler may be called up to ``TRIES``
-    times.
+    a transaction that may succeed the next time is run again, so a handler may be called up to
+    ``TRIES`` times.
     """
 
     @wraps(handler)

@@ -1,7 +1,7 @@
 """Statements that each connection tells PostgreSQL once: reading and planning one takes longer than finding a row.
 
 PREPARE and EXECUTE of SQL, since psycopg2 knows no other way. A name is the hash of what it stands for, so whoever
-shares a connection to the server means the same by it.
+shares a connection to the server means the same by it. A comment tells operators what it is.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import logging
 import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from psycopg2 import Error
 from sqlalchemy import Engine, Executable, event
-from sqlalchemy.engine.interfaces import ExecutionContext
+from sqlalchemy.engine import Compiled
 from sqlalchemy.exc import CompileError
 from sqlalchemy.types import TypeEngine
 
@@ -47,8 +48,8 @@ class Known:
 
 class Prepared:
     def __init__(self) -> None:
-        self._known: dict[str, Known] = {}
-        """By their text."""
+        self._known: WeakKeyDictionary[Compiled, Known] = WeakKeyDictionary()
+        """By what was compiled, since two of one text may have parameters of other types."""
         self._is_on = True
 
     def watch(self, engine: Engine) -> None:
@@ -56,17 +57,17 @@ class Prepared:
 
     def _execute(self, cursor: Any, statement: str, values: Any, context: Any) -> bool:
         """Whether it was done. Raises what psycopg2 raises."""
-        if OPTION not in context.execution_options or not self._is_on:
+        if not (self._is_on and _can_be(context)):
             return False
         told = _told(cursor, context)
         if told is None:
             return False
         try:
-            self._ask(cursor, self._of(statement, context), values, told)
+            self._ask(cursor, self._of(context), values, told)
         except Error as err:
             if err.pgcode not in LOST:
                 raise
-            self._give_up()
+            self._give_up(err.pgcode)
             if not cursor.connection.autocommit:
                 raise  # and the transaction is tried again
             return False
@@ -78,17 +79,24 @@ class Prepared:
             told.add(known.name)
         cursor.ask(known.execute, values, known.statement)
 
-    def _of(self, statement: str, context: ExecutionContext) -> Known:
-        if (known := self._known.get(statement)) is None:
-            known = self._known[statement] = _known(statement, context)
+    def _of(self, context: Any) -> Known:
+        if (known := self._known.get(context.compiled)) is None:
+            known = self._known[context.compiled] = _known(context)
         return known
 
-    def _give_up(self) -> None:
-        """For good: whatever took one away takes others too."""
+    def _give_up(self, state: str) -> None:
+        """For good: whatever took one away is likely to take others too."""
         self._is_on = False
         log.warning(
-            "prepared statements are lost, from now on there are none: a pooler in between?"
+            "a prepared statement is lost (%s), from now on none is prepared: "
+            "a pooler that was not noticed, or columns of other types?",
+            state,
         )
+
+
+def _can_be(context: Any) -> bool:
+    """Whether it is marked, and its text is the same for all values: that of an IN has a parameter for each."""
+    return OPTION in context.execution_options and not context.compiled.post_compile_params
 
 
 def _told(cursor: Any, context: Any) -> set[str] | None:
@@ -106,8 +114,8 @@ def _is_direct(cursor: Any) -> bool:
     return bool(pid == cursor.connection.info.backend_pid)
 
 
-def _known(statement: str, context: Any) -> Known:
-    binds = context.compiled.binds
+def _known(context: Any) -> Known:
+    statement, binds = context.statement, context.compiled.binds
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
     types = ", ".join(_type(binds[name].type, context.dialect) for name in names)
     text = PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
@@ -115,7 +123,8 @@ def _known(statement: str, context: Any) -> Known:
     name = f"madang_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     values = ", ".join(f"%({each})s" for each in names)
     execute = f"EXECUTE {name}({values})" if names else f"EXECUTE {name}"
-    return Known(statement, name, f"PREPARE {name}{text}", execute)
+    told = PARAMETER.sub(r":\1", statement).replace("*/", "* /")
+    return Known(statement, name, f"PREPARE {name}{text}", f"/* {told} */ {execute}")
 
 
 def _type(found: TypeEngine[Any], dialect: Any) -> str:

@@ -65,7 +65,7 @@ def recognise(session: Session, request: RequestContext) -> None:
     is_new = func.coalesce(ApiKey.last_used_at < func.now() - STAMPED_EVERY, true())
     keys = _living_keys(ApiKey.id, ApiKey.user_id, ApiKey.scopes, is_new)
     sent = ApiKey.key_hash == api_keys.digest(request.api_key)
-    found = session.execute(prepared(keys.where(sent))).one_or_none()
+    found = session.execute(keys.where(sent)).one_or_none()
     if found is None:
         raise KeyInvalid()
     key_id, user_id, scopes, is_new_use = found

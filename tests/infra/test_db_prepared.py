@@ -126,7 +126,7 @@ def test_it_is_counted_as_what_it_is(connection: Connection) -> None:
 
 def test_requests_have_theirs_prepared(own: App, ada: Person) -> None:
     with client_of(own) as client:
-        write_and_read(client, ada)
+        write_and_read(client, ada.auth)
 
     found = "\n".join(told_in_all(own))
     for wanted in ("INSERT INTO posts", "INSERT INTO post_totals", "FOR NO KEY UPDATE"):
@@ -135,13 +135,19 @@ def test_requests_have_theirs_prepared(own: App, ada: Person) -> None:
     assert "search" not in found
 
 
-def write_and_read(client: TestClient, author: Person) -> None:
+def write_and_read(client: TestClient, auth: dict[str, str]) -> None:
     body = {"title": "t", "body": "b", "is_published": True}
-    response = client.post("/api/v1/posts", json=body, headers=author.auth)
+    response = client.post("/api/v1/posts", json=body, headers=auth)
     assert response.status_code == 201
-    found = client.get(f"/api/v1/posts/{response.json()['data']['id']}", headers=author.auth)
+    found = client.get(f"/api/v1/posts/{response.json()['data']['id']}", headers=auth)
     assert found.json() == response.json()
     assert client.get("/api/v1/posts", params={"q": "absent"}).json()["data"]["total"] == 0
+
+
+def key_of(client: TestClient, owner: Person) -> dict[str, str]:
+    body = {"name": "tests", "scopes": ["read", "write"]}
+    made = client.post("/api/v1/api-keys", json=body, headers=owner.auth)
+    return {"X-API-Key": made.json()["data"]["key"]}
 
 
 Loses = Callable[[Connection], None]
@@ -182,17 +188,21 @@ def test_so_it_is_when_the_table_has_changed(connection: Connection) -> None:
     assert connection.scalar(statement) == "1"
 
 
-def test_a_transaction_that_lost_one_is_tried_again(own: App, people: People) -> None:
+@pytest.mark.parametrize("by_key", [False, True], ids=["token", "key"])
+def test_a_transaction_that_lost_one_is_tried_again(
+    own: App, people: People, *, by_key: bool
+) -> None:
     ada = people("ada")
     with client_of(own) as client:
-        write_and_read(client, ada)
+        auth = key_of(client, ada) if by_key else ada.auth
+        write_and_read(client, auth)
         with own.flask.app_context(), db.reads.connect() as only_one:
             assert told(only_one)
             forgets(only_one)
         with written() as log:
-            write_and_read(client, ada)
+            write_and_read(client, auth)
 
-        assert "prepared statements are lost" in log.text
+        assert "a prepared statement is lost (26000)" in log.text
         assert client.get("/api/v1/posts").json()["data"]["total"] == 2
 
 
@@ -234,16 +244,51 @@ def test_the_orm_reads_it_too(own: App, ada: Person) -> None:
     assert len(told_in_all(own)) == 1
 
 
-def test_nothing_is_prepared_where_somebody_stands_in_between(connection: Connection) -> None:
-    """As PgBouncer does (tests/faults/test_pgbouncer.py): its numbers for cancelling are not PostgreSQL's."""
+def test_nothing_is_prepared_where_nothing_can_be(connection: Connection) -> None:
+    """How that is noticed is held by tests/faults/test_pgbouncer.py."""
     connection.info[db_prepared.TOLD] = None
 
     assert connection.scalar(prepared(select(func.abs(-1)))) == 1
     assert told(connection) == []
 
 
-def test_two_that_differ_have_two_names(connection: Connection) -> None:
-    for value in (1, UUID(int=1)):
-        connection.execute(prepared(select(bindparam("given", value))))
+def test_two_of_one_text_may_have_parameters_of_other_types(connection: Connection) -> None:
+    """Else 1.5 would be 2."""
+    values = (7, "x", 1.5, UUID(int=1))
 
-    assert len(told(connection)) == 2
+    found = [connection.scalar(prepared(select(bindparam("given", value)))) for value in values]
+
+    assert found == list(values)
+    assert len(told(connection)) == len(values)
+
+
+def test_one_with_a_parameter_for_each_value_is_not_prepared(connection: Connection) -> None:
+    several: Any = prepared(select(literal_column("1")).where(literal_column("2").in_([1, 2])))
+
+    assert connection.scalar(several) == 1
+    assert told(connection) == []
+
+
+def test_one_that_could_not_be_prepared_is_tried_again(connection: Connection) -> None:
+    statement: Any = prepared(select(literal_column("value")).select_from(text("later")))
+    with pytest.raises(DBAPIError):
+        connection.execute(statement)
+
+    connection.execute(text("CREATE TEMP TABLE later AS SELECT 1 AS value"))
+
+    assert connection.scalar(statement) == 1
+    assert len(told(connection)) == 1
+
+
+def test_an_operator_sees_what_it_is(own: App, connection: Connection) -> None:
+    pid = connection.scalar(text("SELECT pg_backend_pid()"))
+    found: Any = select(
+        bindparam("given", "*/ x"), literal_column("'100%'"), literal_column("'*/'")
+    )
+    connection.execute(prepared(found))
+
+    with own.flask.app_context(), db.reads.connect() as other:
+        shown = other.scalar(text(f"SELECT query FROM pg_stat_activity WHERE pid = {pid}"))
+    assert ":given" in str(shown)
+    assert "'100%'" in str(shown)
+    assert "EXECUTE madang_" in str(shown)

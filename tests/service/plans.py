@@ -73,6 +73,19 @@ def listening(app: App) -> Iterator[Asked]:
         event.remove(engine, "before_cursor_execute", note)
 
 
+def kept(connection: Connection) -> list[Plan]:
+    """Of what this connection has prepared: those that are good for all values, whatever they are."""
+    connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+    kept_ones = "FROM pg_prepared_statements WHERE name LIKE 'madang%%'"
+    names = f"SELECT name, statement, cardinality(parameter_types) {kept_ones}"
+    found = connection.exec_driver_sql(names).all()
+    calls = {
+        statement: f"EXECUTE {name}" + (f"({', '.join(['NULL'] * number)})" if number else "")
+        for name, statement, number in found
+    }
+    return [Plan(of, _explain(connection, call, (), run=False)) for of, call in calls.items()]
+
+
 def _explain(connection: Connection, statement: str, parameters: Any, *, run: bool) -> Node:
     how = "EXPLAIN (FORMAT JSON, ANALYZE)" if run else "EXPLAIN (FORMAT JSON)"
     found = connection.exec_driver_sql(f"{how} {statement}", parameters)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,12 @@ from redis import Redis
 from sqlalchemy import Connection
 from starlette.testclient import TestClient
 
-from api.app import App
+from api.app import THREADS, App
 from api.cli import main
 from api.infra.db import db
 from tests.memory import forget_all
 from tests.people import People, Person, sql
-from tests.service.plans import Plan, listening
+from tests.service.plans import Plan, kept, listening
 from tests.spec import CONTRACT, operation_of
 
 pytestmark = pytest.mark.slow
@@ -173,6 +174,29 @@ def test_every_statement_finds_what_it_wants_by_an_index(
     assert scanned == {}, "\n".join(scanned)
     if os.environ.get("WRITE_QUERY_PLANS"):
         PAGE.write_text(page(plans, yard), encoding="utf-8")
+
+
+def test_what_is_prepared_finds_it_by_an_index_whatever_it_is(
+    app: App, transport: TestClient, yard: Yard
+) -> None:
+    """One plan is for all values, and is made without them."""
+    comments = f"/posts/{yard.post}/comments"
+    for path in (
+        f"/posts/{yard.post}",
+        comments,
+        f"{comments}?cursor=",
+        f"/comments/{yard.comment}",
+    ):
+        ask(transport, path, yard.author)
+    draft = {"title": "t", "body": "b"}
+    assert transport.post(f"{API}/posts", json=draft, headers=yard.author.auth).status_code == 201
+
+    with app.flask.app_context(), ExitStack() as stack:
+        all_of_them = [stack.enter_context(db.engine.connect()) for _ in range(THREADS)]
+        plans = {plan.statement: plan.scans for each in all_of_them for plan in kept(each)}
+
+    assert len(plans) >= 6
+    assert {table for scans in plans.values() for table in scans} <= set(ALLOWED)
 
 
 @pytest.mark.parametrize(
