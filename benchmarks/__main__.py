@@ -33,7 +33,8 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="./scripts/bench", description=__doc__)
+    others = "compare, against, mixed, profile, scale and size measure something else, each with a --help of its own"
+    parser = argparse.ArgumentParser(prog="./scripts/bench", description=__doc__, epilog=others)
     parser.add_argument("--posts", type=int, help="how many there are (100000; 10000 with --quick)")
     parser.add_argument("--quick", action="store_true", help="two short rounds on fewer posts")
     options = parser.parse_args()

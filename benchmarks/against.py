@@ -5,7 +5,8 @@
 
 DIR: a folder with other code, say of ``git worktree add DIR COMMIT``; it runs with the packages of this one, and on
 its schema. Both are asked for the works of ``./scripts/bench compare``, then for mixed work (``./scripts/bench mixed``,
-but without nginx) by as many as come. Processor time is that of the service, and of PostgreSQL beside it.
+but without nginx) by as many as come. With neither DIR nor a setting it is the same twice, which shows how much the
+machine makes of nothing. Processor time is that of the service, and of PostgreSQL beside it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from scripts.home import ROOT, Refused
 WARM_UP = 4
 """Seconds."""
 OURS, OTHER = "this", "other"
+ALONE = [name for name in bars.BARS if name != bars.NOT_MODIFIED]
+"""Works that are asked for one at a time. (A tag is known of the service of compare alone.)"""
 HEAD = """\
 | work | code | answers/s | p50, ms | p99, ms | CPU, ms | of this | PostgreSQL, ms | of this |
 |---|---|---|---|---|---|---|---|---|"""
@@ -59,6 +62,7 @@ def main() -> int:
         parser.error(f"this is no NAME=VALUE: {wrong[0]}")
     if not (options.checkout / "wsgi.py").is_file():
         parser.error(f"there is no code in {options.checkout}")
+    chosen = bars.chosen(parser, options.only, [*ALONE, _mixed_at(options.rate)])
     settings = dict(each.split("=", 1) for each in options.settings)
     try:
         wrk.install()
@@ -71,12 +75,10 @@ def main() -> int:
                 f"- {OURS}: {_commit(ROOT)}; {OTHER}: {' '.join([_commit(options.checkout), *options.settings])}"
             ]
             print("\n".join([*about(target), *told, "", HEAD]), flush=True)
-            for name, make in _works(target, both, options.rate).items():
-                if options.only not in name:
-                    continue
-                _compare(
-                    name, partial(_cost, make(), target), both, options.rounds, options.seconds
-                )
+            works = _works(target, both, options.rate)
+            for name in chosen:
+                cost = partial(_cost, works[name](), target)
+                _compare(name, cost, both, options.rounds, options.seconds)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -100,10 +102,12 @@ def _works(target: Target, both: Sequence[Rival], rate: float) -> dict[str, Call
     """Each made when it is wanted: tokens last 15 minutes."""
     # Each has an address of its own, which stands in its tokens.
     targets = {each.name: replace(target, url=each.url) for each in both}
-    # A tag is known of the service of compare alone.
-    names = [name for name in bars.BARS if name != bars.NOT_MODIFIED]
-    alone = {name: partial(_alone, targets, name) for name in names}
-    return {**alone, f"mixed, {rate:g}/s": partial(_mixed, targets, rate)}
+    alone = {name: partial(_alone, targets, name) for name in ALONE}
+    return {**alone, _mixed_at(rate): partial(_mixed, targets, rate)}
+
+
+def _mixed_at(rate: float) -> str:
+    return f"mixed, {rate:g}/s"
 
 
 def _alone(targets: dict[str, Target], name: str) -> Asked:

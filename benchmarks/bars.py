@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
@@ -54,6 +55,15 @@ BARS = {
     LOGIN: Bar(cpu=1.1, against="one argon2id verification"),
 }
 """By work."""
+
+
+def chosen(parser: argparse.ArgumentParser, only: str, names: Iterable[str]) -> list[str]:
+    """Those with *only* in their name. Ends the program where there are none."""
+    known = list(names)
+    found = [name for name in known if only in name]
+    if not found:
+        parser.error(f"no work has {only!r} in its name; there are: {'; '.join(known)}")
+    return found
 
 
 def hash_cost() -> float:

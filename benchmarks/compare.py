@@ -60,16 +60,17 @@ def main() -> int:
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--only", help="works with this in their name")
+    parser.add_argument("--only", default="", help="works with this in their name")
     parser.add_argument("--plot", type=Path, help="a picture, as SVG and PNG")
     parser.add_argument("--json", type=Path, help="a file for the figures")
     options = parser.parse_args()
+    names = bars.chosen(parser, options.only, bars.BARS)
     try:
         wrk.install()
         rivals.install()
         with service.running(options.posts) as target, rivals.running(target) as servers:
             _hold_against_each_other(target, servers)
-            chosen = [each for each in works(target) if (options.only or "") in each.name]
+            chosen = [each for each in works(target) if each.name in names]
             found, hashes = _measured(chosen, servers, options.rounds, options.seconds)
             lines = about(target)
     except Refused as refusal:
