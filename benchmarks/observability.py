@@ -18,8 +18,6 @@ from statistics import median
 from threading import Thread
 from urllib.request import urlopen
 
-import psutil
-
 from benchmarks import service, wrk
 from benchmarks.cases import CONNECTIONS, POSTS
 from benchmarks.service import Target
@@ -37,15 +35,14 @@ BARS = {"logs and metrics": ("nothing", 1.10), "traces of 1 %": ("logs and metri
 @dataclass
 class Variant:
     url: str
-    processes: psutil.Process
+    pid: int
     metrics: str | None
     costs: list[float] = field(default_factory=list)
     """Milliseconds of CPU for a request, in each round."""
 
     def cpu(self) -> float:
         """Seconds, of all its processes."""
-        family = [self.processes, *self.processes.children(recursive=True)]
-        return sum(sum(each.cpu_times()[:2]) for each in family)
+        return service.cpu(self.pid)
 
 
 class _Collector(BaseHTTPRequestHandler):
@@ -98,7 +95,7 @@ def _variants(target: Target, stack: ExitStack) -> dict[str, Variant]:
         url, pid = stack.enter_context(service.beside(target, f"variant-{number}", **one))
         port = wanted.get("METRICS_PORT")
         metrics = f"http://127.0.0.1:{port}/metrics" if port else None
-        found[name] = Variant(url, psutil.Process(pid), metrics)
+        found[name] = Variant(url, pid, metrics)
     return found
 
 

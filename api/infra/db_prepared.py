@@ -30,6 +30,8 @@ TOLD = "madang_told"
 LOST = frozenset(["26000", "42P05", "0A000"])
 """SQLSTATE of a name that is gone, of one that is taken, and of a table that has changed since."""
 PARAMETER = re.compile(r"%\((\w+)\)s")
+COMMENT = re.compile(r"/\*|\*/")
+"""What begins or ends one; they nest."""
 
 
 def prepared(statement: T) -> T:
@@ -119,12 +121,12 @@ def _known(context: Any) -> Known:
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
     types = ", ".join(_type(binds[name].type, context.dialect) for name in names)
     text = PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
-    text = f"({types}) AS {text.replace('%%', '%')}" if names else f" AS {text}"
+    text = f"{f'({types})' if names else ''} AS {text.replace('%%', '%')}"
     name = f"madang_{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     values = ", ".join(f"%({each})s" for each in names)
     execute = f"EXECUTE {name}({values})" if names else f"EXECUTE {name}"
-    told = PARAMETER.sub(r":\1", statement).replace("*/", "* /")
-    return Known(statement, name, f"PREPARE {name}{text}", f"/* {told} */ {execute}")
+    comment = COMMENT.sub(" ", PARAMETER.sub(r":\1", statement))
+    return Known(statement, name, f"PREPARE {name}{text}", f"/* {comment} */ {execute}")
 
 
 def _type(found: TypeEngine[Any], dialect: Any) -> str:

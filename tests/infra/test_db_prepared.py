@@ -106,6 +106,13 @@ def test_a_parameter_may_stand_twice(connection: Connection) -> None:
     assert connection.scalar(twice, {"n": 21}) == 42
 
 
+def test_a_percent_sign_is_one_without_parameters_too(connection: Connection) -> None:
+    statement: Any = prepared(select(literal_column("7 % 4"), literal_column("'100%'")))
+
+    assert connection.execute(statement).one() == (3, "100%")
+    assert len(told(connection)) == 1
+
+
 def test_who_is_not_marked_is_not_prepared(connection: Connection) -> None:
     connection.execute(select(literal_column("1")))
 
@@ -283,7 +290,7 @@ def test_one_that_could_not_be_prepared_is_tried_again(connection: Connection) -
 def test_an_operator_sees_what_it_is(own: App, connection: Connection) -> None:
     pid = connection.scalar(text("SELECT pg_backend_pid()"))
     found: Any = select(
-        bindparam("given", "*/ x"), literal_column("'100%'"), literal_column("'*/'")
+        bindparam("given", "*/ x"), literal_column("'100%'"), literal_column("'*/ /* /*/ **/'")
     )
     connection.execute(prepared(found))
 
