@@ -93,7 +93,7 @@ def _variants(target: Target, stack: ExitStack) -> dict[str, Variant]:
     for number, (name, wanted) in enumerate(settings.items()):
         one = {"WEB_CONCURRENCY": "1"} | wanted
         url, pid = stack.enter_context(service.beside(target, f"variant-{number}", **one))
-        port = wanted.get("METRICS_PORT")
+        port = int(wanted["METRICS_PORT"])
         metrics = f"http://127.0.0.1:{port}/metrics" if port else None
         found[name] = Variant(url, pid, metrics)
     return found
